@@ -1,1 +1,5 @@
-//! api
+//! The kinds, as data: one row of facts and a few pure hooks each. No HTTP, storage or authentication in sight.
+
+mod def;
+
+pub use def::{Cell, Column, Hooks, ResourceDef, ScalePaths, Subresource};

@@ -1,0 +1,129 @@
+//! What the machinery needs to know of a kind.
+
+use meta::{Doc, FieldErrors, GroupResource, Gvk, Gvr, Time};
+
+/// Pure functions over a document that has already been checked against its schema.
+/// `default` must be idempotent; `validate_update` runs after `validate`.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks {
+    /// Upstream's `SetDefaults_*`.
+    pub default: fn(&mut Doc),
+    /// `PrepareForCreate`: drop what a creator may not set.
+    pub prepare_create: fn(&mut Doc),
+    /// `PrepareForUpdate`: (new, old).
+    pub prepare_update: fn(&mut Doc, &Doc),
+    pub validate: fn(&Doc, &mut FieldErrors),
+    /// (new, old).
+    pub validate_update: fn(&Doc, &Doc, &mut FieldErrors),
+    /// (new, old), on the status subresource.
+    pub validate_status: fn(&Doc, &Doc, &mut FieldErrors),
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self {
+            default: |_| {},
+            prepare_create: |_| {},
+            prepare_update: |_, _| {},
+            validate: |_, _| {},
+            validate_update: |_, _, _| {},
+            validate_status: |_, _, _| {},
+        }
+    }
+}
+
+/// A column of a `meta.k8s.io/v1 Table`.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: &'static str,
+    /// `string`, `integer`, `number`, `boolean` or `date`.
+    pub kind: &'static str,
+    /// `name` for the first column, else usually empty.
+    pub format: &'static str,
+    pub description: &'static str,
+    /// 0 is always shown, above only with `-o wide`.
+    pub priority: u32,
+    pub cell: Cell,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Cell {
+    Name,
+    /// Time since creation.
+    Age,
+    /// The value at this JSON pointer; nothing there prints as null.
+    At(&'static str),
+    Of(fn(&Doc, Time) -> Doc),
+}
+
+/// Where the scale subresource finds its numbers: JSON pointers.
+#[derive(Clone, Copy, Debug)]
+pub struct ScalePaths {
+    pub replicas: &'static str,
+    pub status_replicas: &'static str,
+    /// A `LabelSelector` document or a plain map.
+    pub selector: &'static str,
+}
+
+#[derive(Clone, Debug)]
+pub struct Subresource {
+    pub name: String,
+    /// The kind it takes and returns.
+    pub kind: Gvk,
+    pub verbs: Vec<String>,
+}
+
+/// A served kind. Built-ins, custom resources and cloud records are all values of this type.
+#[derive(Clone, Debug)]
+pub struct ResourceDef {
+    pub gvr: Gvr,
+    pub kind: String,
+    pub singular: String,
+    pub list_kind: String,
+    pub namespaced: bool,
+    pub verbs: Vec<String>,
+    pub short_names: Vec<String>,
+    pub categories: Vec<String>,
+    pub subresources: Vec<Subresource>,
+    pub hooks: Hooks,
+    pub columns: Vec<Column>,
+    /// Fields that field selectors may name beside metadata.name and metadata.namespace, e.g. `spec.nodeName`.
+    pub selectable: Vec<&'static str>,
+    pub scale: Option<ScalePaths>,
+    /// Which names are valid; default: DNS subdomain.
+    pub name_check: fn(&str) -> Vec<String>,
+    /// Encrypted at rest.
+    pub sensitive: bool,
+    /// `metadata.generation` rises when the spec changes.
+    pub tracks_generation: bool,
+    /// PUT of an unknown name creates it (Lease, Endpoints, Event ...).
+    pub create_on_update: bool,
+    /// PUT without a resourceVersion overwrites (most kinds; not Service, CRD ...).
+    pub unconditional_update: bool,
+    /// The version and resource it is stored as, when not its own: autoscaling/v1 -> v2, events.k8s.io -> core.
+    pub stored_as: Option<Gvr>,
+}
+
+impl ResourceDef {
+    pub fn gvk(&self) -> Gvk {
+        Gvk::new(&*self.gvr.group, &*self.gvr.version, &*self.kind)
+    }
+    pub fn group_resource(&self) -> GroupResource {
+        self.gvr.group_resource()
+    }
+    pub fn api_version(&self) -> String {
+        self.gvr.api_version()
+    }
+    pub fn allows(&self, verb: &str) -> bool {
+        self.verbs.iter().any(|v| v == verb)
+    }
+    pub fn subresource(&self, name: &str) -> Option<&Subresource> {
+        self.subresources.iter().find(|s| s.name == name)
+    }
+    pub fn has_status(&self) -> bool {
+        self.subresource("status").is_some()
+    }
+    pub fn storage(&self) -> &Gvr {
+        self.stored_as.as_ref().unwrap_or(&self.gvr)
+    }
+}
