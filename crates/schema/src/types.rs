@@ -141,9 +141,6 @@ impl Node {
     pub fn object(&self) -> Option<TypeId> {
         if let Shape::Object(id) = self.shape { Some(id) } else { None }
     }
-    pub(crate) fn facts_mut(&mut self) -> &mut Facts {
-        self.facts.get_or_insert_default()
-    }
 }
 
 impl Type {
