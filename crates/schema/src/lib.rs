@@ -5,6 +5,7 @@ pub mod decode;
 pub mod defaults;
 mod formats;
 pub mod leaf;
+pub mod openapi;
 pub mod parse;
 pub mod patch;
 mod path;

@@ -24,6 +24,8 @@ pub struct Type {
     pub kinds: Vec<Gvk>,
     /// Decoded by Go's rules (type errors, nulls and zero values dropped), not just pruned.
     pub typed: bool,
+    /// Part of the OpenAPI documents; options and envelopes are not.
+    pub published: bool,
     /// `x-kubernetes-preserve-unknown-fields`.
     pub preserve_unknown: bool,
     /// `x-kubernetes-map-type: atomic`: one owner for the whole structure.
