@@ -3,7 +3,9 @@
 
 pub mod authorizer;
 pub mod bootstrap;
+pub mod pki;
 pub mod rbac;
+pub mod service_account;
 
 pub use authorizer::{Attributes, Authorizer, Decision, Rules, Union};
 pub use rbac::{PolicyRule, RbacIndex};

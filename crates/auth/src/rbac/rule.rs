@@ -101,7 +101,7 @@ impl fmt::Display for PolicyRule {
 }
 
 /// A list as Go's `%q` prints it: `["a" "b"]`.
-pub(super) fn go_strings(list: &[String]) -> String {
+pub(crate) fn go_strings(list: &[String]) -> String {
     let quoted: Vec<String> = list.iter().map(|s| format!("{s:?}")).collect();
     format!("[{}]", quoted.join(" "))
 }
