@@ -62,7 +62,7 @@ fn kinds(name: &str, definition: &Value) -> Vec<Value> {
     kinds
 }
 
-/// `[name, type, flags, protobuf path, extensions?]`. Flags: `p` pointer, `o` omitempty, `r` required.
+/// `[name, type, flags, protobuf path, extensions or null]`. Flags: `p` pointer, `o` omitempty, `r` required.
 fn field(ty: &str, field: &Value, properties: &Value, required: &[&str]) -> Value {
     let name = field["name"].as_str().unwrap_or_default();
     let property = &properties[name];
@@ -86,8 +86,6 @@ fn field(ty: &str, field: &Value, properties: &Value, required: &[&str]) -> Valu
     if let Some((.., default)) = hand::KEY_DEFAULTS.iter().find(|(t, f, _)| *t == ty && *f == name) {
         extensions.insert("d".into(), json!(default));
     }
-    if !extensions.is_empty() {
-        row.push(Value::Object(extensions));
-    }
+    row.push(if extensions.is_empty() { Value::Null } else { Value::Object(extensions) });
     Value::Array(row)
 }
