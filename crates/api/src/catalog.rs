@@ -85,6 +85,7 @@ impl Catalog {
         let schema = Schema::minor(minor)?;
         let mut entries: Vec<Entry> = schema
             .resources()
+            .iter()
             .filter(|facts| keep(&facts.gvr()))
             .map(|facts| Entry {
                 def: Arc::new(built_in(facts, &schema)),

@@ -163,9 +163,10 @@ pub fn is_empty(doc: &Doc) -> bool {
 
 /// Equality that does not tell absent from null or from an empty list or map (`apiequality.Semantic.DeepEqual`).
 pub fn same(a: &Doc, b: &Doc) -> bool {
-    let hollow = |d: &Doc| !d.is_string() && is_empty(d);
     match (a, b) {
-        _ if hollow(a) || hollow(b) => hollow(a) && hollow(b),
+        (Doc::Null, Doc::Null) => true,
+        (Doc::Array(items), Doc::Null) | (Doc::Null, Doc::Array(items)) => items.is_empty(),
+        (Doc::Object(members), Doc::Null) | (Doc::Null, Doc::Object(members)) => members.values().all(|v| same(v, &NULL)),
         (Doc::Array(a), Doc::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Doc::Object(a), Doc::Object(b)) => {
             a.iter().all(|(key, value)| same(value, b.get(key).unwrap_or(&NULL)))

@@ -54,8 +54,9 @@ pub fn check_workload_selector(selector: &View<'_>, what: &str, errors: &mut Fie
 /// The labels of a template must be ones that the selector matches.
 pub fn check_template_matches(selector: &View<'_>, template: &View<'_>, errors: &mut FieldErrors) {
     let labels = template.at("metadata.labels");
-    let parsed = LabelSelector::from_doc(selector.doc).ok().flatten();
-    if parsed.is_some_and(|s| !s.is_empty() && !s.matches(&string_map(labels.doc))) {
+    // An absent selector matches nothing, an empty one everything.
+    let Ok(parsed) = LabelSelector::from_doc(selector.doc) else { return };
+    if parsed.is_none_or(|s| !s.is_empty() && !s.matches(&string_map(labels.doc))) {
         errors.invalid(&labels.path, labels.doc.clone(), "`selector` does not match template `labels`");
     }
 }

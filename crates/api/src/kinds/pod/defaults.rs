@@ -1,6 +1,6 @@
 //! Defaults of a pod and its parts (kubernetes `pkg/apis/core/v1/defaults.go`).
 
-use crate::doc::{each, ensure, entries, list, remove, set, set_default, set_default_number, str_at, with};
+use crate::doc::{each, ensure, entries, remove, set, set_default, set_default_number, str_at, with};
 use crate::rules::resources::{canonical, canonical_list};
 use meta::Doc;
 use serde_json::json;
@@ -174,9 +174,4 @@ fn default_rare_volume(volume: &mut Doc) {
             set_default(v, field, value);
         }
     });
-}
-
-/// The names of all containers in these lists.
-pub fn names<'a>(spec: &'a Doc, lists: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-    lists.iter().flat_map(|key| list(spec.get(*key).unwrap_or(&Doc::Null))).map(|c| str_at(c, "/name"))
 }

@@ -22,7 +22,8 @@ use serde_json::json;
 
 pub use defaults::default_spec;
 pub use qos::qos_class;
-pub use spec::{check_spec, check_template};
+pub use scheduling::{check_node_selector, check_taints};
+pub use spec::{check_ip, check_spec, check_template};
 
 pub const ROW: Row = Row::new("v1", "Pod")
     .generation()
