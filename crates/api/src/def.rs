@@ -83,6 +83,12 @@ pub enum Cell {
     Age,
     /// The value at this JSON pointer; nothing there prints as null.
     At(&'static str),
+    /// The text at this JSON pointer; nothing there, or an empty text, prints as the second text.
+    Text(&'static str, &'static str),
+    /// The number at this JSON pointer; nothing there prints as 0.
+    Number(&'static str),
+    /// How many members or elements are at this JSON pointer.
+    Count(&'static str),
     Of(fn(&Doc, Time) -> Doc),
     /// For columns that are themselves data, such as a custom resource's.
     With(Arc<dyn Fn(&Doc, Time) -> Doc + Send + Sync>),
@@ -94,6 +100,9 @@ impl fmt::Debug for Cell {
             Self::Name => f.write_str("Name"),
             Self::Age => f.write_str("Age"),
             Self::At(pointer) => write!(f, "At({pointer:?})"),
+            Self::Text(pointer, _) => write!(f, "Text({pointer:?})"),
+            Self::Number(pointer) => write!(f, "Number({pointer:?})"),
+            Self::Count(pointer) => write!(f, "Count({pointer:?})"),
             Self::Of(_) => f.write_str("Of(..)"),
             Self::With(_) => f.write_str("With(..)"),
         }
@@ -106,6 +115,12 @@ impl Cell {
             Self::Name => doc["metadata"]["name"].as_str().unwrap_or_default().into(),
             Self::Age => crate::columns::since(&doc["metadata"]["creationTimestamp"], now).into(),
             Self::At(pointer) => doc.pointer(pointer).cloned().unwrap_or(Doc::Null),
+            Self::Text(pointer, otherwise) => match crate::columns::text(doc, pointer) {
+                "" => (*otherwise).into(),
+                text => text.into(),
+            },
+            Self::Number(pointer) => crate::columns::number(doc, pointer).into(),
+            Self::Count(pointer) => crate::columns::count(doc, pointer).into(),
             Self::Of(cell) => cell(doc, now),
             Self::With(cell) => cell(doc, now),
         }
