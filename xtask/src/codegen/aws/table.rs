@@ -70,7 +70,8 @@ impl Table<'_> {
         put(&mut row, "type", Some(&shape.kind));
         if shape.kind == "structure" {
             let required: BTreeSet<&str> = shape.required.iter().map(String::as_str).collect();
-            let members = shape.members.0.iter().map(|(name, member)| self.member(name, member, required.contains(name.as_str())));
+            let members =
+                shape.members.0.iter().map(|(name, member)| self.member(name, member, required.contains(name.as_str())));
             row.insert("members".into(), members.collect::<Result<Vec<_>, _>>()?.into());
         }
         for (key, part) in [("member", &shape.member), ("key", &shape.key), ("value", &shape.value)] {
