@@ -9,9 +9,7 @@ pub fn run() -> Result<()> {
     process::timed("dist: a static binary", || {
         // Flags by --config, so that proc macros and build scripts (which must stay dynamic) are not touched.
         let flags = format!("target.{TARGET}.rustflags=[\"-C\", \"target-feature=+crt-static\"]");
-        process::cargo(&[
-            "build", "--locked", "--profile", "dist", "--target", TARGET, "-p", "pilothouse", "--config", &flags,
-        ])?;
+        process::cargo(&["build", "--locked", "--profile", "dist", "--target", TARGET, "-p", "pilothouse", "--config", &flags])?;
         let target = crate::workspace::Metadata::read()?.target_directory;
         let built = target.join(TARGET).join("dist/pilothouse");
         let directory = root().join("dist");

@@ -79,8 +79,7 @@ pub fn output(program: &str, arguments: &[&str]) -> Result<String> {
 /// Runs a program, hands each line of its standard output to `on_line` as it comes, and tells whether it succeeded.
 pub fn stream(program: &str, arguments: &[&str], mut on_line: impl FnMut(&str)) -> Result<bool> {
     println!("   $ {program} {}", arguments.join(" "));
-    let mut child =
-        command(program, arguments).stdout(Stdio::piped()).spawn().map_err(|error| Failure::io(program, &error))?;
+    let mut child = command(program, arguments).stdout(Stdio::piped()).spawn().map_err(|error| Failure::io(program, &error))?;
     let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
     for line in lines {
         on_line(&line.map_err(|error| Failure::io(program, &error))?);

@@ -81,12 +81,15 @@ impl Metadata {
             self.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (node.id.as_str(), node)).collect();
         let names: BTreeMap<&str, &str> =
             self.packages.iter().map(|package| (package.id.as_str(), package.name.as_str())).collect();
-        let mut queue: Vec<&str> = self.members().filter(|package| package.name == name).map(|package| package.id.as_str()).collect();
+        let mut queue: Vec<&str> =
+            self.members().filter(|package| package.name == name).map(|package| package.id.as_str()).collect();
         let mut seen = BTreeSet::new();
         while let Some(id) = queue.pop() {
-            let normal = nodes.get(id).into_iter().flat_map(|node| &node.deps).filter(|dependency| {
-                dependency.dep_kinds.iter().any(|kind| kind.kind.is_none())
-            });
+            let normal = nodes
+                .get(id)
+                .into_iter()
+                .flat_map(|node| &node.deps)
+                .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind.is_none()));
             for dependency in normal {
                 if seen.insert(dependency.pkg.as_str()) {
                     queue.push(&dependency.pkg);

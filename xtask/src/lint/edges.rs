@@ -77,7 +77,9 @@ impl Table {
 
     fn rank(&self) -> BTreeMap<&str, (usize, &str)> {
         let layers = self.layers.iter().enumerate();
-        layers.flat_map(|(rank, (layer, crates))| crates.iter().map(move |name| (name.as_str(), (rank, layer.as_str())))).collect()
+        layers
+            .flat_map(|(rank, (layer, crates))| crates.iter().map(move |name| (name.as_str(), (rank, layer.as_str()))))
+            .collect()
     }
 }
 
@@ -116,9 +118,10 @@ fn runtimes_in_words(table: &Table, metadata: &Metadata) -> Vec<String> {
     let words = table.layers.iter().filter(|(layer, _)| layer == "words").flat_map(|(_, crates)| crates);
     let found = words.flat_map(|name| {
         let linked = metadata.linked_by(name);
-        ASYNC.iter().filter(move |banned| linked.contains(**banned)).map(move |banned| {
-            format!("{name}: links {banned}; words have no I/O and no async")
-        })
+        ASYNC
+            .iter()
+            .filter(move |banned| linked.contains(**banned))
+            .map(move |banned| format!("{name}: links {banned}; words have no I/O and no async"))
     });
     found.collect()
 }
