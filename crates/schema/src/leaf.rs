@@ -30,8 +30,7 @@ pub fn canonical(shape: &Shape, value: &mut Value) -> Result<(), LeafError> {
     Ok(())
 }
 
-const QUANTITY_FORM: &str =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+const QUANTITY_FORM: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 fn quantity(text: &str) -> Result<String, LeafError> {
     if is_quantity(text) { Ok(text.to_owned()) } else { Err(LeafError::Fatal(QUANTITY_FORM.into())) }

@@ -51,15 +51,21 @@ fn apply(doc: &mut Value, operation: &Value) -> Result<(), String> {
         "test" => test(doc, path()?, &value()),
         "move" => {
             let taken = take(doc, from()?)?;
-            let (parent, key) = parent(doc, path()?)
-                .ok_or_else(|| format!("move operation does not apply: doc is missing destination path: {}: missing value", text("path").unwrap_or_default()))?;
-            insert(parent, &key, taken).map_err(|e| format!("error in move for path: '{}': {e}", text("path").unwrap_or_default()))
+            let (parent, key) = parent(doc, path()?).ok_or_else(|| {
+                format!(
+                    "move operation does not apply: doc is missing destination path: {}: missing value",
+                    text("path").unwrap_or_default()
+                )
+            })?;
+            insert(parent, &key, taken)
+                .map_err(|e| format!("error in move for path: '{}': {e}", text("path").unwrap_or_default()))
         }
         "copy" => {
             let copied = copied(doc, from()?)?;
             let path = path()?;
-            let (parent, key) = parent(doc, path)
-                .ok_or_else(|| format!("copy operation does not apply: doc is missing destination path: {path}: missing value"))?;
+            let (parent, key) = parent(doc, path).ok_or_else(|| {
+                format!("copy operation does not apply: doc is missing destination path: {path}: missing value")
+            })?;
             insert(parent, &key, copied).map_err(|e| format!("error while adding value during copy: {e}"))
         }
         other => Err(format!("Unexpected kind: {other}")),

@@ -77,7 +77,12 @@ impl Compiler {
             fields.push(field("metadata", Node::new(Shape::Object(self.object_meta)), false));
         }
         let preserve_unknown = flag(schema, "x-kubernetes-preserve-unknown-fields");
-        self.types.push(Type { fields, preserve_unknown, atomic: text(schema, "x-kubernetes-map-type") == "atomic", ..Type::default() })
+        self.types.push(Type {
+            fields,
+            preserve_unknown,
+            atomic: text(schema, "x-kubernetes-map-type") == "atomic",
+            ..Type::default()
+        })
     }
 
     fn node(&mut self, schema: &Value) -> Node {
@@ -97,9 +102,7 @@ impl Compiler {
             "number" => Shape::Double,
             "boolean" => Shape::Bool,
             "array" => Shape::List(Box::new(self.node(&schema["items"]))),
-            _ if schema["additionalProperties"].is_object() => {
-                Shape::Map(Box::new(self.node(&schema["additionalProperties"])))
-            }
+            _ if schema["additionalProperties"].is_object() => Shape::Map(Box::new(self.node(&schema["additionalProperties"]))),
             _ if schema["additionalProperties"] == true && !preserve => {
                 Shape::Map(Box::new(Node::new(Shape::Object(self.types.push(Type::default())))))
             }

@@ -106,8 +106,7 @@ fn parse(gzip: &[u8]) -> Result<Schema, String> {
     flate2::read::GzDecoder::new(gzip).read_to_end(&mut text).map_err(|e| e.to_string())?;
     let table: Table = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
     let mut types = Types::default();
-    let by_name: HashMap<Box<str>, TypeId> =
-        table.types.iter().map(|row| (row.n.clone(), types.push(Type::default()))).collect();
+    let by_name: HashMap<Box<str>, TypeId> = table.types.iter().map(|row| (row.n.clone(), types.push(Type::default()))).collect();
     let mut by_kind = HashMap::new();
     for row in table.types {
         let id = by_name[&row.n];
@@ -136,8 +135,7 @@ fn facts(e: Extensions) -> Facts {
         _ => ListType::Unset,
     };
     let strategy = |word| e.ps.split(',').any(|s| s == word);
-    let patch =
-        PatchStrategy { merge: strategy("merge"), replace: strategy("replace"), retain_keys: strategy("retainKeys") };
+    let patch = PatchStrategy { merge: strategy("merge"), replace: strategy("replace"), retain_keys: strategy("retainKeys") };
     Facts { list, keys: e.lk, map_atomic: e.mt == "atomic", patch, merge_key: e.mk, default: e.d, nullable: false }
 }
 

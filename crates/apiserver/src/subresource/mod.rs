@@ -68,7 +68,8 @@ fn no_address(node: &str) -> Status {
 
 /// A kind whose machinery does not exist yet must not be accepted and then ignored.
 fn not_built(cx: &Cx<'_>) -> Status {
-    let why = format!("{} are not served yet by this version of Pilothouse; creating one would have no effect", cx.def.gvr.resource);
+    let why =
+        format!("{} are not served yet by this version of Pilothouse; creating one would have no effect", cx.def.gvr.resource);
     Status::forbidden(&cx.def.group_resource(), "", why)
 }
 
