@@ -48,6 +48,8 @@ struct TypeRow {
     g: Vec<(String, String, String)>,
     #[serde(default)]
     m: String,
+    #[serde(default)]
+    u: bool,
 }
 type FieldRow = (Box<str>, String, String, Box<[u32]>, Option<Extensions>);
 #[derive(Default, Deserialize)]
@@ -112,7 +114,8 @@ fn parse(gzip: &[u8]) -> Result<Schema, String> {
         let kinds: Vec<Gvk> = row.g.into_iter().map(|(g, v, k)| Gvk::new(g, v, k)).collect();
         by_kind.extend(kinds.iter().map(|kind| (kind.clone(), id)));
         let fields = row.f.into_iter().map(|f| field(f, &by_name)).collect::<Result<_, String>>()?;
-        types.set(id, Type { name: row.n, fields, kinds, typed: true, preserve_unknown: false, atomic: row.m == "atomic" });
+        let (atomic, published) = (row.m == "atomic", !row.u);
+        types.set(id, Type { name: row.n, fields, kinds, typed: true, published, preserve_unknown: false, atomic });
     }
     let (resources, disabled) = table.resources.into_iter().partition(|r| r.served);
     Ok(Schema { minor: table.minor, types, resources, disabled, by_kind, by_name })

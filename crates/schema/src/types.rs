@@ -24,6 +24,8 @@ pub struct Type {
     pub kinds: Vec<Gvk>,
     /// Decoded by Go's rules (type errors, nulls and zero values dropped), not just pruned.
     pub typed: bool,
+    /// Part of the OpenAPI documents; options and envelopes are not.
+    pub published: bool,
     /// `x-kubernetes-preserve-unknown-fields`.
     pub preserve_unknown: bool,
     /// `x-kubernetes-map-type: atomic`: one owner for the whole structure.
@@ -140,9 +142,6 @@ impl Node {
     }
     pub fn object(&self) -> Option<TypeId> {
         if let Shape::Object(id) = self.shape { Some(id) } else { None }
-    }
-    pub(crate) fn facts_mut(&mut self) -> &mut Facts {
-        self.facts.get_or_insert_default()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::hand;
 use serde_json::{Map, Value, json};
 
-/// One row per type: `{n: name, f: fields, g: [[group, version, kind]], m: map type}`; fields as [`field`] writes them.
+/// One row per type: `{n: name, f: fields, g: [[group, version, kind]], m: map type, u: unpublished}`; fields as [`field`] writes them.
 pub fn join(openapi: &Value, go: &Value) -> Result<Vec<Value>, String> {
     let openapi = openapi.as_object().ok_or("no definitions")?;
     let go = go.as_object().ok_or("no Go types")?;
@@ -48,6 +48,9 @@ fn row(name: &str, fields: &Value, definition: &Value) -> Result<Value, String> 
     let kinds = kinds(name, definition);
     if !kinds.is_empty() {
         row.insert("g".into(), json!(kinds));
+    }
+    if definition.is_null() {
+        row.insert("u".into(), json!(true));
     }
     if let Some(map_type) = definition.get("x-kubernetes-map-type") {
         row.insert("m".into(), map_type.clone());
