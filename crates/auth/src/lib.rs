@@ -3,6 +3,7 @@
 
 pub mod authorizer;
 pub mod bootstrap;
+pub mod node;
 pub mod pki;
 pub mod rbac;
 pub mod service_account;
