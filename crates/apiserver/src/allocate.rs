@@ -258,7 +258,7 @@ impl ApiServer {
     }
 
     /// Randomness by way of the clock's identifiers, so that tests can fix both.
-    fn random(&self) -> u64 {
+    pub(crate) fn random(&self) -> u64 {
         let uid = self.clock.new_uid().replace('-', "");
         u64::from_str_radix(&uid[16..], 16).unwrap_or_default() & (u64::MAX >> 4) // a uid is always hexadecimal
     }

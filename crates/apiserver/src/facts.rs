@@ -48,10 +48,6 @@ impl ApiServer {
         issuer.discovery(&format!("{}/openid/v1/jwks", issuer.url().trim_end_matches('/')))
     }
 
-    pub(crate) fn store_serves(&self) -> bool {
-        self.caches.store().check().is_ok()
-    }
-
     pub(crate) fn is_following(&self) -> bool {
         self.following.load(Ordering::Acquire)
     }

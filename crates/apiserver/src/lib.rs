@@ -21,7 +21,7 @@ mod structure;
 mod subresource;
 mod verbs;
 
-pub use config::{CallerIdentity, Config, MAX_OBJECT_BYTES, NODE_PORTS};
+pub use config::{CallerVerifier, Config, MAX_OBJECT_BYTES, NODE_PORTS};
 pub use http::HttpHandler;
 pub use published::Published;
 pub use server::ApiServer;

@@ -114,7 +114,7 @@ impl ApiServer {
     pub(crate) fn decide(&self, attributes: &Attributes<'_>) -> Result<()> {
         match self.authorizer.authorize(attributes) {
             Decision::Allow { .. } => Ok(()),
-            Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(auth::forbidden(attributes, &reason)),
+            Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(auth::authorizer::forbidden(attributes, &reason)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::history::History;
 use crate::published::Published;
 use crate::server::ApiServer;
 use auth::authorizer::{AlwaysAllowPaths, PrivilegedGroups};
-use auth::node::NodeIndex;
+use auth::node::{GraphKind, NodeAuthorizer, NodeGraph};
 use auth::rbac::{RbacIndex, RbacKind};
 use auth::service_account::Issuer;
 use auth::{Authorizer, Union};
@@ -47,16 +47,13 @@ impl ApiServer {
         let caches = Caches::load(store, published.catalog.iter().cloned()).await?;
         let rbac = Arc::new(RbacIndex::default());
         feed_rbac(&caches, &rbac);
-        let nodes = Arc::new(NodeIndex::default());
-        feed_nodes(&caches, &nodes);
+        let graph = Arc::new(NodeGraph::default());
+        feed_nodes(&caches, &graph);
+        let nodes = Arc::new(NodeAuthorizer::new(graph, config.minor));
         let authorizers: Vec<Arc<dyn Authorizer>> =
             vec![Arc::new(PrivilegedGroups), Arc::new(AlwaysAllowPaths), nodes, config.access.clone(), rbac.clone()];
         let server = Arc::new(Self {
-            authenticators: Authenticators {
-                issuer,
-                caller_identity: config.caller_identity.clone(),
-                callers: TokenCache::default(),
-            },
+            authenticators: Authenticators { issuer, callers: TokenCache::default() },
             authorizer: Arc::new(Union(authorizers)),
             plugins: PLUGINS,
             history: History::new(tasks.clone()),
@@ -102,11 +99,18 @@ fn feed_rbac(caches: &Caches, index: &Arc<RbacIndex>) {
 }
 
 /// The node authorizer's graph needs pods (which reference the rest), and volumes with their attachments.
-fn feed_nodes(caches: &Caches, index: &Arc<NodeIndex>) {
-    for (group, resource) in auth::node::WATCHED {
-        let index = index.clone();
+fn feed_nodes(caches: &Caches, graph: &Arc<NodeGraph>) {
+    let kinds = [
+        ("", "pods", GraphKind::Pod),
+        ("", "persistentvolumes", GraphKind::PersistentVolume),
+        ("storage.k8s.io", "volumeattachments", GraphKind::VolumeAttachment),
+        ("resource.k8s.io", "resourceslices", GraphKind::ResourceSlice),
+        ("certificates.k8s.io", "podcertificaterequests", GraphKind::PodCertificateRequest),
+    ];
+    for (group, resource, kind) in kinds {
+        let graph = graph.clone();
         listen(caches, &Gvr::new(group, "v1", resource), move |namespace, name, object| {
-            index.apply(resource, namespace, name, object.map(Object::to_doc).as_ref());
+            graph.apply(kind, namespace, name, object.map(Object::to_doc).as_ref());
         });
     }
 }

@@ -20,7 +20,7 @@ impl ApiServer {
     pub(crate) fn apply_patch(&self, cx: &Cx<'_>, kind: PatchKind, patch: &Doc, old: &Doc) -> Result<Doc> {
         match kind {
             PatchKind::Json => schema::json_patch(old, patch).map_err(patch_error),
-            PatchKind::Merge => Ok(schema::merge_patch(old, patch)),
+            PatchKind::Merge => schema::merge_patch(old, patch).map_err(patch_error),
             PatchKind::Strategic => match self.published.structure.strategic_merge(&cx.def, old, patch) {
                 Some(outcome) => outcome.map_err(patch_error),
                 None => Err(Status::unsupported_media_type("application/json-patch+json, application/merge-patch+json")),

@@ -109,7 +109,10 @@ impl Watcher {
             }
             tokio::select! {
                 biased;
-                change = self.live.recv() => self.queue.extend(self.filter.see(&change?)),
+                change = self.live.recv() => {
+                    let change = change?;
+                    self.queue.extend(self.filter.see(&change));
+                }
                 () = at(self.deadline) => return None,
                 () = self.stop.cancelled() => return None,
                 () = tick(&mut self.bookmarks) => self.bookmark(),
