@@ -33,8 +33,6 @@ pub struct Config {
     /// `https://…` of the service account issuer.
     pub issuer: String,
     pub token_audiences: Vec<String>,
-    /// Where the API server is reached; what Service `kubernetes` leads to.
-    pub advertise: Option<std::net::SocketAddr>,
     pub access: Arc<AccessIndex>,
     pub caller_verifier: Option<Arc<dyn CallerVerifier>>,
 }
