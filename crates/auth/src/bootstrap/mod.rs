@@ -4,6 +4,7 @@ mod reconcile;
 mod table;
 
 pub use reconcile::{Change, reconcile};
+pub(crate) use table::roles as role_documents;
 
 use crate::rbac::{PolicyRule, rules_of};
 use meta::Doc;
