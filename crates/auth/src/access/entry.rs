@@ -13,15 +13,8 @@ pub enum EntryType {
 }
 
 impl EntryType {
-    pub const ALL: [Self; 7] = [
-        Self::Standard,
-        Self::Ec2Linux,
-        Self::Ec2Windows,
-        Self::Ec2,
-        Self::FargateLinux,
-        Self::HybridLinux,
-        Self::HyperpodLinux,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Standard, Self::Ec2Linux, Self::Ec2Windows, Self::Ec2, Self::FargateLinux, Self::HybridLinux, Self::HyperpodLinux];
 
     pub fn as_str(self) -> &'static str {
         match self {

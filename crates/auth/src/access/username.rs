@@ -62,7 +62,8 @@ pub(super) fn render(
     }
     // Values come last to first in trust: what a caller chose is put in last, so that it cannot hold a template itself.
     let name = name.replace("{{AccountID}}", &identity.account).replace("{{AccessKeyID}}", &identity.access_key_id);
-    let parts = name.split("{{SessionNameRaw}}").map(|part| part.replace("{{SessionName}}", &identity.session_name.replace('@', "-")));
+    let parts =
+        name.split("{{SessionNameRaw}}").map(|part| part.replace("{{SessionName}}", &identity.session_name.replace('@', "-")));
     Ok(parts.collect::<Vec<_>>().join(&identity.session_name))
 }
 
