@@ -2,7 +2,7 @@
 
 use super::entry::{AccessEntry, AccessScope};
 use super::identity::{CANONICAL_ARN, CallerIdentity, UID_PREFIX, key_of};
-use super::policies::{Policy, policies};
+use super::policies::{Policies, Policy};
 use super::username::render;
 use crate::authorizer::{Attributes, Authorizer, Decision, Rules};
 use crate::rbac::rules_allow;
@@ -26,18 +26,15 @@ struct Known {
 
 /// Share it in an `Arc`; feed it every change.
 pub struct AccessIndex {
-    policies: HashMap<String, Arc<Policy>>,
+    policies: Policies,
     entries: RwLock<HashMap<String, Arc<Known>>>,
 }
 
-impl Default for AccessIndex {
-    fn default() -> Self {
-        let policies = policies().into_iter().map(|p| (p.arn(), Arc::new(p))).collect();
+impl AccessIndex {
+    pub fn new(policies: Policies) -> Self {
         Self { policies, entries: RwLock::default() }
     }
-}
 
-impl AccessIndex {
     /// Takes in the newest state of a principal's entry; `None` means deleted. A policy that does not exist grants nothing.
     pub fn apply(&self, principal_arn: &str, entry: Option<AccessEntry>) {
         let key = key_of(principal_arn);
@@ -45,7 +42,7 @@ impl AccessIndex {
             self.entries.write().remove(&key);
             return;
         };
-        let grants = entry.policies.iter().filter_map(|a| Some((a.scope.clone(), self.policies.get(&a.policy_arn)?.clone())));
+        let grants = entry.policies.iter().filter_map(|a| Some((a.scope.clone(), self.policies.find(&a.policy_arn)?.clone())));
         let known = Known { grants: grants.collect(), entry };
         self.entries.write().insert(key, Arc::new(known));
     }

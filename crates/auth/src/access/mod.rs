@@ -9,7 +9,7 @@ mod username;
 pub use entry::{AccessEntry, AccessScope, Association, EntryType};
 pub use identity::{CANONICAL_ARN, CallerIdentity, canonical_arn};
 pub use index::{AccessIndex, MapError};
-pub use policies::{POLICY_ARN_PREFIX, Policy, PolicyName, policies, policy};
+pub use policies::{POLICY_ARN_PREFIX, Policies, Policy};
 pub use username::{default_username, validate_groups, validate_username};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::bootstrap::role_documents;
 use crate::rbac::{PolicyRule, rules_of};
+use meta::Doc;
 use std::sync::Arc;
 
 pub const POLICY_ARN_PREFIX: &str = "arn:aws:eks::aws:cluster-access-policy/";
@@ -10,11 +11,9 @@ const TABLE: &str = include_str!("policies.txt");
 /// The policies do not change with the cluster's minor.
 const ANY_MINOR: u32 = 0;
 
-pub type PolicyName = Arc<str>;
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    pub name: PolicyName,
+    pub name: Arc<str>,
     pub rules: Vec<PolicyRule>,
 }
 
@@ -24,14 +23,25 @@ impl Policy {
     }
 }
 
-/// All of them, by name. Reads the table: keep the result where it is needed often.
-pub fn policies() -> Vec<Policy> {
-    let docs = role_documents(TABLE, ANY_MINOR);
-    docs.iter().filter_map(|d| Some(Policy { name: d["metadata"]["name"].as_str()?.into(), rules: rules_of(d) })).collect()
-}
+/// All of them, read once and shared by the clusters of a process.
+#[derive(Clone, Debug)]
+pub struct Policies(Arc<[Arc<Policy>]>);
 
-/// The policy of an ARN; `None` for one that does not exist.
-pub fn policy(arn: &str) -> Option<Policy> {
-    let name = arn.strip_prefix(POLICY_ARN_PREFIX)?;
-    policies().into_iter().find(|p| &*p.name == name)
+impl Policies {
+    pub fn published() -> Self {
+        let docs = role_documents(TABLE, ANY_MINOR);
+        let read = |d: &Doc| Some(Arc::new(Policy { name: d["metadata"]["name"].as_str()?.into(), rules: rules_of(d) }));
+        Self(docs.iter().filter_map(read).collect())
+    }
+
+    /// By name.
+    pub fn all(&self) -> &[Arc<Policy>] {
+        &self.0
+    }
+
+    /// The policy of an ARN; `None` for one that does not exist.
+    pub fn find(&self, arn: &str) -> Option<&Arc<Policy>> {
+        let name = arn.strip_prefix(POLICY_ARN_PREFIX)?;
+        self.0.iter().find(|p| &*p.name == name)
+    }
 }

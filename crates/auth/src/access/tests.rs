@@ -18,7 +18,7 @@ fn namespaces(list: &[&str]) -> AccessScope {
 }
 
 fn index(policies: Vec<Association>) -> AccessIndex {
-    let index = AccessIndex::default();
+    let index = AccessIndex::new(Policies::published());
     let username = default_username(ROLE, EntryType::Standard);
     let entry = AccessEntry { principal_arn: ROLE.into(), username, groups: vec!["ops".into()], policies, ..Default::default() };
     index.apply(ROLE, Some(entry));
@@ -51,7 +51,7 @@ fn a_session_becomes_the_user_of_its_role() {
 
 #[test]
 fn an_instance_becomes_its_node() {
-    let index = AccessIndex::default();
+    let index = AccessIndex::new(Policies::published());
     let role = "arn:aws:iam::123456789012:role/Nodes";
     let username = default_username(role, EntryType::Ec2Linux);
     let entry = AccessEntry { principal_arn: role.into(), kind: EntryType::Ec2Linux, username, ..Default::default() };
@@ -125,18 +125,19 @@ fn a_cluster_admin_may_do_everything() {
 
 #[test]
 fn policies_have_names_and_rules() {
-    let names: Vec<String> = policies().iter().map(|p| p.name.to_string()).collect();
+    let policies = Policies::published();
+    let names: Vec<&str> = policies.all().iter().map(|p| &*p.name).collect();
     assert_eq!(
         names.join(" "),
         "AmazonEKSAdminPolicy AmazonEKSAdminViewPolicy AmazonEKSClusterAdminPolicy AmazonEKSEditPolicy \
          AmazonEKSHybridPolicy AmazonEKSSecretReaderPolicy AmazonEKSViewPolicy"
     );
-    assert!(policies().iter().all(|p| !p.rules.is_empty() && policy(&p.arn()).as_ref() == Some(p)));
-    assert_eq!(policy("arn:aws:iam::aws:policy/AmazonEKSViewPolicy"), None);
-    assert_eq!(policy("arn:aws:eks::aws:cluster-access-policy/Nonsense"), None);
-    // What the guide says: similar to the user-facing roles, and never more.
+    assert!(policies.all().iter().all(|p| !p.rules.is_empty() && policies.find(&p.arn()) == Some(p)));
+    assert_eq!(policies.find("arn:aws:iam::aws:policy/AmazonEKSViewPolicy"), None);
+    assert_eq!(policies.find("arn:aws:eks::aws:cluster-access-policy/Nonsense"), None);
+    // What the guide says: similar to the user-facing roles; and never more than those.
     for (name, role) in [("AmazonEKSAdminPolicy", "admin"), ("AmazonEKSEditPolicy", "edit"), ("AmazonEKSViewPolicy", "view")] {
-        let policy = policies().into_iter().find(|p| &*p.name == name).expect("a policy");
+        let policy = policies.find(&format!("{POLICY_ARN_PREFIX}{name}")).expect("a policy");
         let role = crate::bootstrap::cluster_role_rules(role, 36).expect("a role");
         assert_eq!(crate::rbac::covers(&role, &policy.rules), [], "{name}");
     }
@@ -180,7 +181,7 @@ fn arns_and_usernames() {
 
 #[test]
 fn a_session_name_cannot_smuggle_a_template() {
-    let index = AccessIndex::default();
+    let index = AccessIndex::new(Policies::published());
     let entry = AccessEntry { principal_arn: ROLE.into(), username: "a:{{SessionNameRaw}}".into(), ..Default::default() };
     index.apply(ROLE, Some(entry));
     let arn = "arn:aws:sts::123456789012:assumed-role/Ops/{{AccountID}}";

@@ -84,7 +84,7 @@ static NOTHING: Doc = Doc::Null;
 impl<'a> Request<'a> {
     /// 403 for this request (`admission.NewForbidden`).
     pub(super) fn forbid(&self, why: impl fmt::Display) -> Result<(), Status> {
-        let named = |member: &str| self.new()["metadata"][member].as_str().filter(|n| !n.is_empty());
+        let named = |member: &str| self.object()["metadata"][member].as_str().filter(|n| !n.is_empty());
         let name = match self.name {
             "" => named("name").or_else(|| named("generateName")).unwrap_or("Unknown"),
             name => name,
@@ -94,16 +94,16 @@ impl<'a> Request<'a> {
     pub(super) fn unexpected_operation(&self) -> Result<(), Status> {
         self.forbid(format!("unexpected operation {:?}", self.operation.to_string()))
     }
-    pub(super) fn new(&self) -> &'a Doc {
+    pub(super) fn object(&self) -> &'a Doc {
         self.new.unwrap_or(&NOTHING)
     }
-    pub(super) fn old(&self) -> &'a Doc {
+    pub(super) fn existing(&self) -> &'a Doc {
         self.old.unwrap_or(&NOTHING)
     }
     /// The name that counts: of a create, the object's own.
     fn subject_name(&self) -> &'a str {
         match self.operation {
-            Operation::Create => self.new()["metadata"]["name"].as_str().unwrap_or_default(),
+            Operation::Create => self.object()["metadata"]["name"].as_str().unwrap_or_default(),
             _ => self.name,
         }
     }
@@ -114,7 +114,7 @@ fn own_node(node: &str, request: &Request<'_>) -> Result<(), Status> {
     if name != node {
         return request.forbid(format!("node {node:?} is not allowed to modify node {name:?}"));
     }
-    let (new, old) = (request.new(), request.old());
+    let (new, old) = (request.object(), request.existing());
     let config_source = &new["spec"]["configSource"];
     let labels = || forbidden_changes(&new["metadata"]["labels"], &old["metadata"]["labels"]).into_iter().collect::<Vec<_>>();
     match request.operation {
@@ -152,7 +152,7 @@ fn claim_status(node: &str, request: &Request<'_>) -> Result<(), Status> {
     if request.operation != Operation::Update {
         return request.unexpected_operation();
     }
-    if rest_of_claim(request.new()) == rest_of_claim(request.old()) {
+    if rest_of_claim(request.object()) == rest_of_claim(request.existing()) {
         return Ok(());
     }
     request.forbid(format!("node {node:?} is not allowed to update fields other than status.quantity and status.conditions"))
@@ -194,8 +194,8 @@ fn csi_node(node: &str, request: &Request<'_>) -> Result<(), Status> {
 
 fn resource_slice(node: &str, request: &Request<'_>) -> Result<(), Status> {
     let (object, verb) = match request.operation {
-        Operation::Create => (request.new(), "create"),
-        Operation::Delete => (request.old(), "delete"),
+        Operation::Create => (request.object(), "create"),
+        Operation::Delete => (request.existing(), "delete"),
         Operation::Update | Operation::Connect => return Ok(()),
     };
     if object["spec"]["nodeName"] != node {

@@ -68,7 +68,7 @@ pub(super) fn existing_pod(request: &Request<'_>, lookup: &dyn Lookup, name: &st
 }
 
 fn create(node: &str, request: &Request<'_>, lookup: &dyn Lookup) -> Result<(), Status> {
-    let pod = request.new();
+    let pod = request.object();
     if !is_mirror(pod) {
         return request.forbid(format!(
             "pod does not have \"kubernetes.io/config.mirror\" annotation, node {node:?} can only create mirror pods"
@@ -86,7 +86,7 @@ fn create(node: &str, request: &Request<'_>, lookup: &dyn Lookup) -> Result<(), 
 }
 
 fn owned_by_node(node: &str, request: &Request<'_>, lookup: &dyn Lookup) -> Result<(), Status> {
-    let owners: Vec<&Doc> = list(request.new(), "/metadata/ownerReferences").collect();
+    let owners: Vec<&Doc> = list(request.object(), "/metadata/ownerReferences").collect();
     let [owner] = owners[..] else {
         let with = if owners.is_empty() { "an owner reference" } else { "a single owner reference" };
         return request.forbid(format!("node {node:?} can only create pods with {with} set to itself"));
@@ -156,7 +156,7 @@ pub(super) fn status(node: &str, request: &Request<'_>) -> Result<(), Status> {
     if request.operation != Operation::Update {
         return request.unexpected_operation();
     }
-    let (new, old) = (request.new(), request.old());
+    let (new, old) = (request.object(), request.existing());
     if old["spec"]["nodeName"] != node {
         return request.forbid(format!("node {node:?} can only update pod status for pods with spec.nodeName set to itself"));
     }
@@ -177,7 +177,7 @@ pub(super) fn eviction(node: &str, request: &Request<'_>, lookup: &dyn Lookup) -
     if request.operation != Operation::Create {
         return request.forbid(format!("unexpected operation {}", request.operation));
     }
-    let name = if request.name.is_empty() { text(request.new(), "/metadata/name") } else { request.name };
+    let name = if request.name.is_empty() { text(request.object(), "/metadata/name") } else { request.name };
     if name.is_empty() {
         return request.forbid("could not determine pod from request data");
     }

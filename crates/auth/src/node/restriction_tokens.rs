@@ -16,7 +16,7 @@ pub(super) fn token(node: &str, request: &Request<'_>, lookup: &dyn Lookup) -> R
     if request.operation != Operation::Create || request.subresource != "token" {
         return Ok(());
     }
-    let bound = &request.new()["spec"]["boundObjectRef"];
+    let bound = &request.object()["spec"]["boundObjectRef"];
     let (name, uid) = (text(bound, "/name"), text(bound, "/uid"));
     if bound["apiVersion"] != "v1" || bound["kind"] != "Pod" || name.is_empty() {
         return request.forbid("node requested token not bound to a pod");
@@ -38,7 +38,7 @@ pub(super) fn token(node: &str, request: &Request<'_>, lookup: &dyn Lookup) -> R
 }
 
 fn audience(request: &Request<'_>, pod: &Doc, lookup: &dyn Lookup) -> Result<(), Status> {
-    let audiences: Vec<&str> = list(request.new(), "/spec/audiences").filter_map(Doc::as_str).collect();
+    let audiences: Vec<&str> = list(request.object(), "/spec/audiences").filter_map(Doc::as_str).collect();
     let audience = match audiences[..] {
         [] => "",
         [audience] => audience,
@@ -86,7 +86,7 @@ fn driver_of_claim(namespace: &str, claim: &str, lookup: &dyn Lookup) -> Option<
 
 /// A node asks for certificates in its own name only.
 pub(super) fn signing_request(node: &str, request: &Request<'_>) -> Result<(), Status> {
-    let new = request.new();
+    let new = request.object();
     if request.operation != Operation::Create || !KUBELET_SIGNERS.contains(&text(new, "/spec/signerName")) {
         return Ok(());
     }
