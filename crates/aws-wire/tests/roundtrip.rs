@@ -3,7 +3,7 @@
 mod shared;
 
 use aws_wire::{
-    AwsError, HttpReply, HttpRequest, Model, Operation, check_output, decode_output, encode_error, encode_output, encode_request, model,
+    AwsError, HttpReply, HttpRequest, Model, Operation, check_output, decode_output, encode_error, encode_output, encode_request,
     parse_input, route, services,
 };
 use serde_json::{Map, Value};
@@ -51,10 +51,8 @@ fn errors() {
     every(|model, op, mut sampler| {
         for shape in op.errors.iter().map(|id| model.shape(*id)) {
             let mut error = AwsError::modelled(model, shape.error_code(), "it <failed>");
-            if model.protocol() != model::Protocol::Query {
-                error.members = sampler.structure(shape, 0);
-                error.members.retain(|name, _| !name.eq_ignore_ascii_case("message") && name != "ErrorCode");
-            }
+            error.members = sampler.structure(shape, 0);
+            error.members.retain(|name, _| !name.eq_ignore_ascii_case("message") && name != "ErrorCode");
             let reply = encode_error(model, &error, "request-1");
             assert_eq!(decode_output(model, op, &reply), Err(error), "{}: {reply:?}", op.name);
         }

@@ -60,7 +60,10 @@ fn presigned(service: &str, expires: u32) -> HttpRequest {
 fn own_signatures_verify() {
     assert_eq!(verify(&signed(), 0), Ok(()));
     let parsed = sigv4::parse(&signed()).expect("well formed").expect("signed");
-    assert_eq!((parsed.access_key_id.as_str(), parsed.region.as_str(), parsed.service.as_str()), ("AKIDEXAMPLE", "us-east-1", "eks"));
+    assert_eq!(
+        (parsed.access_key_id.as_str(), parsed.region.as_str(), parsed.service.as_str()),
+        ("AKIDEXAMPLE", "us-east-1", "eks")
+    );
     assert_eq!((parsed.security_token.as_deref(), parsed.presigned, parsed.time), (Some("token"), false, at(0)));
     assert_eq!(verify(&presigned("sts", 60), 0), Ok(()));
     assert_eq!(sigv4::parse(&plain()), Ok(None));
@@ -127,11 +130,23 @@ fn equal_requests_verify_alike() {
 fn time() {
     let table: &[(HttpRequest, i64, Option<&str>)] = &[
         (signed(), 300, None),
-        (signed(), 301, Some("Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T124101Z - 5 min.)")),
+        (
+            signed(),
+            301,
+            Some("Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T124101Z - 5 min.)"),
+        ),
         (signed(), -300, None),
-        (signed(), -301, Some("Signature not yet current: 20150830T123600Z is still later than 20150830T123559Z (20150830T123059Z + 5 min.)")),
+        (
+            signed(),
+            -301,
+            Some("Signature not yet current: 20150830T123600Z is still later than 20150830T123559Z (20150830T123059Z + 5 min.)"),
+        ),
         (presigned("sts", 60), 900, None),
-        (presigned("sts", 60), 901, Some("Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)")),
+        (
+            presigned("sts", 60),
+            901,
+            Some("Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)"),
+        ),
         (presigned("s3", 60), 60, None),
         (presigned("s3", 60), 61, Some("Request has expired.")),
     ];
@@ -144,10 +159,19 @@ fn time() {
 #[test]
 fn incomplete_headers() {
     let table = [
-        ("AWS4-HMAC-SHA256 Credential=a/20150830/r/s/aws4_request, SignedHeaders=host", "Authorization header requires 'Signature' parameter."),
-        ("AWS4-HMAC-SHA256", "Authorization header requires 'Credential' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires 'Signature' parameter."),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20150830/r/s/aws4_request, SignedHeaders=host",
+            "Authorization header requires 'Signature' parameter.",
+        ),
+        (
+            "AWS4-HMAC-SHA256",
+            "Authorization header requires 'Credential' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires 'Signature' parameter.",
+        ),
         ("AWS4-HMAC-SHA256 nonsense", "'nonsense' is not a key=value pair"),
-        ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0", "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b'"),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0",
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b'",
+        ),
         ("AWS4-HMAC-SHA256 Signature=0, Signature=1", "Authorization header has 'Signature' twice"),
         ("Bearer x", "Unsupported AWS 'algorithm': 'Bearer'."),
     ];
@@ -159,7 +183,9 @@ fn incomplete_headers() {
     }
     let mut undated = signed();
     undated.headers.remove("x-amz-date");
-    assert!(matches!(sigv4::parse(&undated), Err(AuthError::Incomplete(text)) if text.contains("'X-Amz-Date' or a 'Date' header")));
+    assert!(
+        matches!(sigv4::parse(&undated), Err(AuthError::Incomplete(text)) if text.contains("'X-Amz-Date' or a 'Date' header"))
+    );
     let mut both = signed();
     both.query = presigned("sts", 60).query;
     assert!(matches!(sigv4::parse(&both), Err(AuthError::Incomplete(_))));
@@ -185,11 +211,31 @@ fn another_host() {
 fn names_by_protocol() {
     let outdated = AuthError::Outdated("x".into());
     let table = [
-        (&AuthError::Missing, ["MissingAuthenticationToken 403", "MissingParameter 400", "MissingAuthenticationTokenException 400", "MissingAuthenticationTokenException 403"]),
-        (&AuthError::UnknownKey, ["InvalidClientTokenId 403", "AuthFailure 401", "UnrecognizedClientException 400", "UnrecognizedClientException 403"]),
-        (&AuthError::Mismatch, ["SignatureDoesNotMatch 403", "AuthFailure 401", "InvalidSignatureException 400", "InvalidSignatureException 403"]),
-        (&outdated, ["SignatureDoesNotMatch 403", "AuthFailure 401", "InvalidSignatureException 400", "InvalidSignatureException 403"]),
-        (&AuthError::ExpiredToken, ["ExpiredToken 403", "RequestExpired 400", "ExpiredTokenException 400", "ExpiredTokenException 403"]),
+        (
+            &AuthError::Missing,
+            [
+                "MissingAuthenticationToken 403",
+                "MissingParameter 400",
+                "MissingAuthenticationTokenException 400",
+                "MissingAuthenticationTokenException 403",
+            ],
+        ),
+        (
+            &AuthError::UnknownKey,
+            ["InvalidClientTokenId 403", "AuthFailure 401", "UnrecognizedClientException 400", "UnrecognizedClientException 403"],
+        ),
+        (
+            &AuthError::Mismatch,
+            ["SignatureDoesNotMatch 403", "AuthFailure 401", "InvalidSignatureException 400", "InvalidSignatureException 403"],
+        ),
+        (
+            &outdated,
+            ["SignatureDoesNotMatch 403", "AuthFailure 401", "InvalidSignatureException 400", "InvalidSignatureException 403"],
+        ),
+        (
+            &AuthError::ExpiredToken,
+            ["ExpiredToken 403", "RequestExpired 400", "ExpiredTokenException 400", "ExpiredTokenException 403"],
+        ),
     ];
     let protocols = [Protocol::Query, Protocol::Ec2, Protocol::Json, Protocol::RestJson];
     for (error, expected) in table {
