@@ -5,7 +5,7 @@ use crate::decode::{Decoded, FieldValidation, decode};
 use crate::defaults::apply_defaults;
 use crate::rules::Rules;
 use crate::table::Schema;
-use crate::types::{Facts, Field, ListType, Node, Shape, Type, TypeId, Types};
+use crate::types::{Facts, Field, ListType, MapType, Node, Shape, Type, TypeId, Types};
 use meta::FieldErrors;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -133,9 +133,13 @@ fn facts(schema: &Value) -> Option<Facts> {
     };
     let keys: Vec<Box<str>> =
         schema["x-kubernetes-list-map-keys"].as_array().into_iter().flatten().filter_map(|k| Some(k.as_str()?.into())).collect();
-    let map_atomic = text(schema, "x-kubernetes-map-type") == "atomic";
+    let map = match text(schema, "x-kubernetes-map-type") {
+        "atomic" => MapType::Atomic,
+        "granular" => MapType::Granular,
+        _ => MapType::Unset,
+    };
     let default = schema.get("default").filter(|d| !d.is_null()).cloned();
     let nullable = flag(schema, "nullable");
-    let any = list != ListType::Unset || map_atomic || default.is_some() || nullable;
-    any.then(|| Facts { list, keys, map_atomic, default, nullable, ..Facts::default() })
+    let any = list != ListType::Unset || map != MapType::Unset || default.is_some() || nullable;
+    any.then(|| Facts { list, keys, map, default, nullable, ..Facts::default() })
 }

@@ -1,7 +1,7 @@
 //! Decoding of built-in kinds, as kubernetes-sigs/json does it.
 
 use meta::Gvk;
-use schema::{Decoded, FieldValidation, Schema, decode};
+use schema::{Decoded, FieldValidation, Schema, decode, fill_zero_values};
 use serde_json::{Value, json};
 
 fn run(api_version: &str, kind: &str, doc: &mut Value) -> Decoded {
@@ -165,4 +165,24 @@ fn custom_resource_definitions_hold_schemas_in_every_form() {
     let mut doc = json!({"spec": spec});
     assert_eq!(run("apiextensions.k8s.io/v1", "CustomResourceDefinition", &mut doc), Decoded::default());
     assert_eq!(doc, json!({"spec": spec}));
+}
+
+#[test]
+fn zero_values_are_written_where_go_writes_them() {
+    let schema = Schema::minor(36).expect("supported");
+    let cases = [
+        ("", "Service", json!({"spec": {}}), json!({"metadata": {}, "spec": {}, "status": {"loadBalancer": {}}})),
+        (
+            "",
+            "Pod",
+            json!({"spec": {"containers": [{"name": "a"}]}}),
+            json!({"metadata": {}, "spec": {"containers": [{"name": "a", "resources": {}}]}, "status": {}}),
+        ),
+        ("rbac.authorization.k8s.io", "Role", json!({}), json!({"metadata": {}, "rules": null})),
+    ];
+    for (group, kind, mut doc, expected) in cases {
+        let ty = schema.kind_type(&Gvk::new(group, "v1", kind)).expect(kind);
+        fill_zero_values(schema.types(), ty, &mut doc);
+        assert_eq!(doc, expected, "{kind}");
+    }
 }
