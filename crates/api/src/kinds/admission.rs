@@ -18,8 +18,7 @@ pub const VALIDATING_WEBHOOK_ROW: Row = Row::new(API, "ValidatingWebhookConfigur
     .conditional_update()
     .hooks(Hooks { default: |doc| default_webhooks(doc, false), ..Hooks::NONE });
 
-pub const CRD_ROW: Row =
-    Row::new("apiextensions.k8s.io/v1", "CustomResourceDefinition").generation().conditional_update();
+pub const CRD_ROW: Row = Row::new("apiextensions.k8s.io/v1", "CustomResourceDefinition").generation().conditional_update();
 pub const API_SERVICE_ROW: Row = Row::new("apiregistration.k8s.io/v1", "APIService").conditional_update();
 
 fn default_webhooks(doc: &mut Doc, mutating: bool) {

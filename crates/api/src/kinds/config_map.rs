@@ -8,8 +8,7 @@ use meta::{Doc, FieldErrors, Path, names};
 /// What all values together may hold.
 pub const SIZE_MAX: usize = 1024 * 1024;
 
-pub const ROW: Row =
-    Row::new("v1", "ConfigMap").hooks(Hooks { validate, validate_update: immutable_when_set, ..Hooks::NONE });
+pub const ROW: Row = Row::new("v1", "ConfigMap").hooks(Hooks { validate, validate_update: immutable_when_set, ..Hooks::NONE });
 
 fn validate(doc: &Doc, errors: &mut FieldErrors) {
     let root = View::root(doc);

@@ -5,10 +5,8 @@ use crate::Hooks;
 use crate::doc::View;
 use meta::{Doc, FieldErrors};
 
-pub const ROW: Row = Row::new("coordination.k8s.io/v1", "Lease")
-    .create_on_update()
-    .conditional_update()
-    .hooks(Hooks { validate, ..Hooks::NONE });
+pub const ROW: Row =
+    Row::new("coordination.k8s.io/v1", "Lease").create_on_update().conditional_update().hooks(Hooks { validate, ..Hooks::NONE });
 
 fn validate(doc: &Doc, errors: &mut FieldErrors) {
     let spec = View::root(doc).get("spec");

@@ -10,12 +10,8 @@ use meta::{Doc, FieldErrors};
 
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
-pub const ROW: Row = Row::new("v1", "Secret").sensitive().selectable(&["type"]).hooks(Hooks {
-    default,
-    validate,
-    validate_update,
-    ..Hooks::NONE
-});
+pub const ROW: Row =
+    Row::new("v1", "Secret").sensitive().selectable(&["type"]).hooks(Hooks { default, validate, validate_update, ..Hooks::NONE });
 
 fn default(doc: &mut Doc) {
     set_default(doc, "type", "Opaque");

@@ -305,7 +305,8 @@ fn check_node_ports(kind: &str, ports: &View<'_>, errors: &mut FieldErrors) {
         }
         let number = port.get("port").int().unwrap_or(0);
         if !pairs.insert((protocol, number)) {
-            let key = json!({ "Name": "", "Protocol": protocol, "AppProtocol": null, "Port": number, "TargetPort": 0, "NodePort": 0 });
+            let key =
+                json!({ "Name": "", "Protocol": protocol, "AppProtocol": null, "Port": number, "TargetPort": 0, "NodePort": 0 });
             errors.duplicate(&port.path, key);
         }
     }

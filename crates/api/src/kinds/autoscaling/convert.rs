@@ -14,7 +14,8 @@ const PERCENT: &str = "targetCPUUtilizationPercentage";
 const CURRENT_PERCENT: &str = "currentCPUUtilizationPercentage";
 
 pub fn to_v2(mut doc: Doc) -> Doc {
-    let mut metrics: Vec<Doc> = taken(&mut doc, METRICS).as_ref().map(list).unwrap_or_default().iter().map(metric_to_v2).collect();
+    let mut metrics: Vec<Doc> =
+        taken(&mut doc, METRICS).as_ref().map(list).unwrap_or_default().iter().map(metric_to_v2).collect();
     let current = taken(&mut doc, CURRENT);
     let (conditions, behavior) = (taken(&mut doc, CONDITIONS), taken(&mut doc, BEHAVIOR));
     let spec = ensure(&mut doc, "spec");
@@ -147,11 +148,9 @@ fn spec_pairs(key: &str) -> Pairs {
             ("/targetValue", "/target/value"),
             ("/averageValue", "/target/averageValue"),
         ],
-        "pods" => &[
-            ("/metricName", "/metric/name"),
-            ("/selector", "/metric/selector"),
-            ("/targetAverageValue", "/target/averageValue"),
-        ],
+        "pods" => {
+            &[("/metricName", "/metric/name"), ("/selector", "/metric/selector"), ("/targetAverageValue", "/target/averageValue")]
+        }
         "external" => &[
             ("/metricName", "/metric/name"),
             ("/metricSelector", "/metric/selector"),
@@ -198,8 +197,7 @@ fn status_pairs(key: &str) -> Pairs {
 
 fn rewritten(metric: &Doc, pairs: fn(&str) -> Pairs, forward: bool) -> Doc {
     let key = source_key(metric);
-    let pairs: Vec<(&str, &str)> =
-        pairs(key).iter().map(|(v1, v2)| if forward { (*v1, *v2) } else { (*v2, *v1) }).collect();
+    let pairs: Vec<(&str, &str)> = pairs(key).iter().map(|(v1, v2)| if forward { (*v1, *v2) } else { (*v2, *v1) }).collect();
     let source = moved(metric.get(key).unwrap_or(&Doc::Null), &pairs);
     json!({ "type": str_at(metric, "/type"), key: source })
 }
@@ -233,7 +231,8 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_on_the_way_through_v1() {
-        let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}});
+        let cpu =
+            json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}});
         let pods = json!({"type": "Pods", "pods": {"metric": {"name": "qps"}, "target": {"type": "AverageValue", "averageValue": "10"}}});
         let v2 = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"},
             "spec": {"maxReplicas": 3, "minReplicas": 1, "metrics": [cpu, pods], "behavior": {"scaleUp": {"selectPolicy": "Max"}}},
