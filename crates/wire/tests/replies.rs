@@ -89,6 +89,22 @@ fn metadata_only_lists() {
 }
 
 #[test]
+fn one_object_in_every_form() {
+    let get = |encoding: &Encoding| {
+        let bytes = wire::reply::object(&pods(), &pod("a", 3), encoding, IncludeObject::None, now());
+        wire::body::decode(&bytes, encoding.format).expect("a valid document").doc
+    };
+    let doc = pod("a", 3).to_doc();
+    for pretty in [false, true] {
+        assert_eq!(get(&Encoding { pretty, ..Encoding::default() }), doc);
+    }
+    assert_eq!(get(&Encoding { format: Format::Yaml, ..Encoding::default() }), doc);
+    let table = get(&shaped(Shape::Table));
+    assert_eq!((&table["metadata"]["resourceVersion"], &table["rows"][0]["cells"][2]), (&json!("3"), &json!("Running")));
+    assert_eq!(get(&shaped(Shape::PartialObjectMetadata))["metadata"], doc["metadata"]);
+}
+
+#[test]
 fn long_lists_come_in_bounded_chunks() {
     let items: Vec<_> = (0..5000).map(|n| pod(&format!("pod-{n}"), n + 1)).collect();
     let sizes: Vec<usize> =

@@ -75,10 +75,11 @@ fn custom_kinds_are_published_and_take_no_strategic_merge() {
     let catalog = Catalog::new(36).expect("a supported minor");
     let def = Arc::new(ResourceDef::record("example.com/v1", "Widget", "widgets"));
     let structural = Arc::new(json!({"type": "object", "properties": {"spec": {"type": "object"}}}));
+    let base = Arc::new(built_ins());
     let publish = |fingerprint: &str| {
         let custom = CustomKind { def: def.clone(), structural: structural.clone(), fingerprint: fingerprint.into() };
         let served = Served::new(catalog.schema().clone(), vec![custom]);
-        OpenApi::new(catalog.iter().cloned().chain([def.clone()]).collect(), Arc::new(served))
+        OpenApi::extended(base.clone(), vec![def.clone()], Arc::new(served))
     };
     let openapi = publish("7");
     let (document, hash) = openapi.v3("apis/example.com/v1").expect("served");
@@ -88,7 +89,14 @@ fn custom_kinds_are_published_and_take_no_strategic_merge() {
     let patch = &document["paths"]["/apis/example.com/v1/namespaces/{namespace}/widgets/{name}"]["patch"];
     assert!(patch["requestBody"]["content"]["application/merge-patch+json"].is_object());
     assert!(patch["requestBody"]["content"]["application/strategic-merge-patch+json"].is_null());
-    check_references(&parse(&openapi.v2().json));
+    let v2 = parse(&openapi.v2().json);
+    check_references(&v2);
+    assert!(v2["definitions"]["io.k8s.api.core.v1.Pod"].is_object() && v2["definitions"]["com.example.v1.Widget"].is_object());
+    assert!(v2["paths"]["/api/v1/nodes"].is_object());
+    let shared = |openapi: &OpenApi| openapi.v3("apis/apps/v1").expect("in the base").0.body.as_ptr();
+    assert_eq!(shared(&openapi), shared(&base));
+    let index = parse(openapi.index());
+    assert!(index["paths"]["apis/apps/v1"].is_object() && index["paths"]["apis/example.com/v1"].is_object());
     assert_ne!(publish("8").v3("apis/example.com/v1").expect("served").1, hash);
 }
 
