@@ -1,7 +1,7 @@
 //! Publishes structures as OpenAPI: component schemas of one group version (v3), all definitions (v2).
 
 use crate::table::Schema;
-use crate::types::{ListType, Node, Shape, Type, TypeId};
+use crate::types::{ListType, MapType, Node, Shape, Type, TypeId};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -182,8 +182,10 @@ fn extensions(node: &Node) -> Map<String, Value> {
     if !facts.keys.is_empty() {
         put("x-kubernetes-list-map-keys", json!(facts.keys));
     }
-    if facts.map_atomic {
-        put("x-kubernetes-map-type", json!("atomic"));
+    match facts.map {
+        MapType::Unset => {}
+        MapType::Granular => put("x-kubernetes-map-type", json!("granular")),
+        MapType::Atomic => put("x-kubernetes-map-type", json!("atomic")),
     }
     let strategy = facts.patch;
     let words = [(strategy.merge, "merge"), (strategy.replace, "replace"), (strategy.retain_keys, "retainKeys")];
