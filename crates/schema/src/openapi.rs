@@ -38,6 +38,12 @@ impl Schema {
         self.publish(roots, Dialect::V2)
     }
 
+    /// `components.schemas` that custom resources refer to: object and list metadata, deletion options and statuses.
+    pub fn openapi_v3_shared_schemas(&self) -> Value {
+        let shared = SHARED.iter().chain(&["ListMeta"]).filter_map(|name| self.named_type(&format!("{META}{name}")));
+        self.publish(shared.chain([self.object_meta()]).collect(), Dialect::V3)
+    }
+
     /// The OpenAPI of one structure, for a document that embeds it (a custom resource's metadata).
     pub fn openapi_type_name(&self, id: TypeId) -> &str {
         &self.types().get(id).name

@@ -77,11 +77,11 @@ fn request_state(request: &Doc) -> String {
 }
 
 fn pod_request_state(request: &Doc) -> &'static str {
-    let states = list(request, "/status/conditions").iter().filter_map(|c| match c["type"].as_str() {
+    let mut states = list(request, "/status/conditions").iter().filter_map(|c| match c["type"].as_str() {
         Some("Issued") => Some("Issued"),
         Some("Denied") => Some("Denied"),
         Some("Failed") => Some("Failed"),
         _ => None,
     });
-    states.last().unwrap_or("Pending")
+    states.next_back().unwrap_or("Pending")
 }

@@ -492,3 +492,29 @@ fn autoscaling_and_the_small_groups() {
         &[(r#"{"status":{"allocation":{},"reservedFor":[{}]}}"#, "x | allocated,reserved | 5m"), ("{}", "x | pending | 5m")],
     );
 }
+
+/// Served kinds that can be listed and have upstream's default columns, over all minors.
+const DEFAULTS: &[&str] = &[
+    "CSIStorageCapacity.storage.k8s.io",
+    "ClusterRole.rbac.authorization.k8s.io",
+    "CustomResourceDefinition.apiextensions.k8s.io",
+    "LimitRange.",
+    "Role.rbac.authorization.k8s.io",
+];
+
+#[test]
+fn every_listed_kind_has_a_printer_or_is_known_to_have_none() {
+    let mut plain = std::collections::BTreeSet::new();
+    for minor in schema::MINORS {
+        let catalog = crate::Catalog::new(minor).expect("a supported minor");
+        for def in catalog.iter().filter(|d| d.allows("list")) {
+            if def.columns.iter().any(|c| c.name == "Created At") {
+                plain.insert(format!("{}.{}", def.kind, def.gvr.group));
+            }
+            // Whatever the object, printing it does not fail.
+            let empty: Vec<Doc> = def.columns.iter().map(|c| c.value(&Doc::Null, now())).collect();
+            assert_eq!(empty.len(), def.columns.len());
+        }
+    }
+    assert_eq!(plain.into_iter().collect::<Vec<_>>(), DEFAULTS);
+}
