@@ -72,13 +72,22 @@ impl<'t> Walk<'t> {
     }
 
     fn object(&mut self, ty: &Type, members: &mut Map<String, Value>, up: Option<&Way<'_>>) {
-        members.retain(|key, value| {
-            let way = Way::new(up, Step::Field(key));
-            match ty.field(key) {
-                Some(field) => self.field(field, value, At { owner: ty, way: &way }),
-                None => ty.preserve_unknown || self.drop_unknown(&way),
+        let mut gone: Vec<String> = Vec::new();
+        for (key, value) in members.iter_mut() {
+            let stays = match ty.field(key) {
+                Some(field) => {
+                    let way = Way::new(up, Step::Field { name: key, inlined: field.inlined.as_deref() });
+                    self.field(field, value, At { owner: ty, way: &way })
+                }
+                None => ty.preserve_unknown || self.drop_unknown(&Way::new(up, Step::Key(key))),
+            };
+            if !stays {
+                gone.push(key.clone());
             }
-        });
+        }
+        for key in gone {
+            members.remove(&key);
+        }
     }
 
     fn drop_unknown(&mut self, way: &Way<'_>) -> bool {
