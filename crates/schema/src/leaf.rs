@@ -126,7 +126,7 @@ fn bad_base64(text: &[u8]) -> Option<usize> {
     let bad = body.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')));
     match bad {
         Some(at) => Some(at),
-        None if text.len() % 4 != 0 => Some(if padding > 0 { body.len() } else { text.len() / 4 * 4 + text.len() % 4 }),
+        None if !text.len().is_multiple_of(4) => Some(if padding > 0 { text.len() } else { text.len() / 4 * 4 }),
         None => None,
     }
 }
@@ -173,6 +173,7 @@ mod tests {
             (Shape::Duration, json!("1"), Err(LeafError::Fatal("time: invalid duration \"1\"".into()))),
             (Shape::Bytes, json!("YWJj\nZA=="), Ok(json!("YWJjZA=="))),
             (Shape::Bytes, json!("a!bc"), Err(LeafError::Saved("illegal base64 data at input byte 1".into()))),
+            (Shape::Bytes, json!("YWJjZ"), Err(LeafError::Saved("illegal base64 data at input byte 4".into()))),
             (Shape::Bytes, json!(1), Err(LeafError::Mismatch)),
         ];
         for (shape, mut value, expected) in cases {

@@ -76,6 +76,9 @@ func (w *walker) describe(t reflect.Type) string {
 		}
 		named = "<" + bang + t.String() + ">"
 	}
+	if t.Kind() == reflect.Map && named == "" && t.Key().PkgPath() != "" {
+		named = "<" + t.String() + ">"
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		w.add(t)
