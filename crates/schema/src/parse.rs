@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for Place<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = members.next_key::<String>()? {
-            let way = Way::new(self.way, Step::Field(&key));
+            let way = Way::new(self.way, Step::Key(&key));
             let value = members.next_value_seed(Place { way: Some(&way), duplicates: self.duplicates })?;
             if map.contains_key(&key) {
                 self.report(&way).map_err(A::Error::custom)?;
