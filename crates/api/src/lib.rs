@@ -1,6 +1,7 @@
 //! The kinds, as data: one row of facts and a few pure hooks each. No HTTP, storage or authentication in sight.
 
 pub mod catalog;
+pub mod columns;
 mod def;
 pub mod doc;
 pub mod kinds;
