@@ -75,9 +75,10 @@ pub fn object(def: &api::ResourceDef) -> Doc {
     if def.kind == "Event" {
         let object = if def.gvr.group.is_empty() { "involvedObject" } else { "regarding" };
         doc[object] = json!({"kind": "Pod", "name": "a", "namespace": "default"});
-        for field in ["reportingController", "reportingInstance", "action", "reason", "eventTime"] {
+        for field in ["reportingController", "reportingInstance", "action", "reason"] {
             doc[field] = json!("x");
         }
+        doc["eventTime"] = json!("2026-11-20T10:11:12.000000Z");
         doc["type"] = json!("Normal");
     }
     doc
