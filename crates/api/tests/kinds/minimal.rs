@@ -52,6 +52,10 @@ pub fn body(kind: &str) -> Doc {
         "CertificateSigningRequest" => {
             json!({"spec": {"request": "Y3Ny", "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}})
         }
+        "ClusterTrustBundle" => json!({"spec": {"trustBundle": "x"}}),
+        "FlowSchema" => json!({"spec": {"priorityLevelConfiguration": {"name": "exempt"}}}),
+        "PriorityLevelConfiguration" => json!({"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue"}}}}),
+        "IPAddress" => json!({"spec": {"parentRef": {"resource": "services", "namespace": "default", "name": "web"}}}),
         "RuntimeClass" => json!({"handler": "runc"}),
         "PriorityClass" => json!({"value": 1000}),
         "SubjectAccessReview" => json!({"spec": {"user": "a", "resourceAttributes": {"verb": "get"}}}),
@@ -69,6 +73,9 @@ pub fn object(def: &api::ResourceDef) -> Doc {
     doc["apiVersion"] = json!(def.api_version());
     doc["kind"] = json!(def.kind);
     doc["metadata"] = json!({"name": "web", "uid": "3e1a"});
+    if def.kind == "IPAddress" {
+        doc["metadata"]["name"] = json!("172.20.0.1");
+    }
     if def.namespaced {
         doc["metadata"]["namespace"] = json!("default");
     }
