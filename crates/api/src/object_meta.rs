@@ -239,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn only_kubernetes_kinds_ask_for_qualified_finalizers() {
+        let doc = json!({"metadata": {"name": "a", "namespace": "b", "finalizers": ["mine"]}});
+        let text = "metadata.finalizers[0]: Invalid value: \"mine\": name is neither a standard finalizer name nor is it fully qualified";
+        for (api_version, expected) in [("apps/v1", vec![text]), ("test.example/v1", vec![])] {
+            let mut errors = FieldErrors::default();
+            validate(&ResourceDef::record(api_version, "Thing", "things"), &doc, &mut errors);
+            assert_eq!(texts(errors), expected, "{api_version}");
+        }
+    }
+
+    #[test]
     fn only_one_owner_controls() {
         let owner = |name: &str| json!({"apiVersion": "v1", "kind": "Pod", "name": name, "uid": name, "controller": true});
         let doc = json!({"metadata": {"name": "a", "namespace": "b", "ownerReferences": [owner("x"), owner("y")]}});

@@ -148,7 +148,7 @@ fn storage() {
         ],
     );
     let mut bound = minimal::body("PersistentVolumeClaim");
-    bound["status"] = json!({"phase": "Bound"});
+    bound["status"] = json!({"phase": "Bound", "capacity": {"storage": "1Gi"}});
     check_update(
         "v1 PersistentVolumeClaim",
         &bound,
@@ -164,7 +164,7 @@ fn storage() {
                 "/spec/accessModes",
                 json!(["ReadWriteMany"]),
                 &[
-                    "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+                    "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n- accessModes: [\"ReadWriteOnce\"]\n+ accessModes: [\"ReadWriteMany\"]\n",
                 ],
             ),
         ],
