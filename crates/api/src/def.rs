@@ -225,4 +225,8 @@ impl ResourceDef {
     pub fn storage(&self) -> &Gvr {
         self.stored_as.as_ref().unwrap_or(&self.gvr)
     }
+    /// The apiVersion of stored objects.
+    pub fn storage_version(&self) -> String {
+        self.storage().api_version()
+    }
 }
