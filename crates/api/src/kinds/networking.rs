@@ -41,7 +41,7 @@ fn validate_ingress(doc: &Doc, errors: &mut FieldErrors) {
     let spec = View::root(doc).get("spec");
     let (rules, backend) = (spec.get("rules"), spec.get("defaultBackend"));
     if rules.is_empty() && !backend.is_set() {
-        errors.invalid(&spec.path, json!([]), "either `defaultBackend` or `rules` must be specified");
+        errors.invalid(&spec.path, Doc::Null, "either `defaultBackend` or `rules` must be specified");
     }
     if backend.is_set() {
         check_backend(&backend, errors);

@@ -188,10 +188,10 @@ fn validate_claim_update(new: &Doc, old: &Doc, errors: &mut FieldErrors) {
     if !same(&rest, &before) {
         errors.forbidden(&meta::Path::new("spec"), CLAIM_FORBIDDEN);
     }
-    if let (true, Ok(grown), Ok(was)) = (bound, grown, was) {
-        if grown < was {
-            let path = meta::Path::new("spec").child("resources").child("requests").child("storage");
-            errors.forbidden(&path, "field can not be less than status.capacity");
-        }
+    if let (true, Ok(grown), Ok(was)) = (bound, grown, was)
+        && grown < was
+    {
+        let path = meta::Path::new("spec").child("resources").child("requests").child("storage");
+        errors.forbidden(&path, "field can not be less than status.capacity");
     }
 }
