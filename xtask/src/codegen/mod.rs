@@ -1,0 +1,3 @@
+//! Generators of the committed tables, one file per source.
+
+pub mod aws;
