@@ -19,7 +19,7 @@ mod request;
 mod service;
 
 pub use arn::Arn;
-pub use auth::{AuthError, Verifier};
+pub use auth::{Unverified, Verifier};
 pub use caller::{Caller, Principal};
 pub use endpoint::{Config, Endpoint, Limits, Peer};
 pub use failure::{Failure, Outcome};
