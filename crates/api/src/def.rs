@@ -19,17 +19,38 @@ pub struct Hooks {
     pub validate_status: fn(&Doc, &Doc, &mut FieldErrors),
 }
 
+impl Hooks {
+    /// Nothing beyond the schema.
+    pub const NONE: Self = Self {
+        default: |_| {},
+        prepare_create: |_| {},
+        prepare_update: |_, _| {},
+        validate: |_, _| {},
+        validate_update: |_, _, _| {},
+        validate_status: |_, _, _| {},
+    };
+}
+
 impl Default for Hooks {
     fn default() -> Self {
-        Self {
-            default: |_| {},
-            prepare_create: |_| {},
-            prepare_update: |_, _| {},
-            validate: |_, _| {},
-            validate_update: |_, _, _| {},
-            validate_status: |_, _, _| {},
-        }
+        Self::NONE
     }
+}
+
+/// Between a served version and the one it is stored as: pure rewrites of a whole document.
+#[derive(Clone, Copy, Debug)]
+pub struct Conversion {
+    pub to_storage: fn(Doc) -> Doc,
+    pub from_storage: fn(Doc) -> Doc,
+}
+
+/// Which part of a new object counts as its spec, so that `metadata.generation` rises with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// The kind has none.
+    Untracked,
+    /// Everything but metadata and status.
+    Spec,
 }
 
 /// A column of a `meta.k8s.io/v1 Table`.
@@ -94,14 +115,18 @@ pub struct ResourceDef {
     pub name_check: fn(&str) -> Vec<String>,
     /// Encrypted at rest.
     pub sensitive: bool,
-    /// `metadata.generation` rises when the spec changes.
-    pub tracks_generation: bool,
+    /// Whether `metadata.generation` rises when the spec changes.
+    pub generation: Generation,
+    /// A creator may set the status (Node); elsewhere it is dropped.
+    pub keeps_status_on_create: bool,
     /// PUT of an unknown name creates it (Lease, Endpoints, Event ...).
     pub create_on_update: bool,
     /// PUT without a resourceVersion overwrites (most kinds; not Service, CRD ...).
     pub unconditional_update: bool,
     /// The version and resource it is stored as, when not its own: autoscaling/v1 -> v2, events.k8s.io -> core.
     pub stored_as: Option<Gvr>,
+    /// Set exactly when `stored_as` is.
+    pub convert: Option<Conversion>,
 }
 
 impl ResourceDef {

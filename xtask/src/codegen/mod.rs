@@ -1,3 +1,4 @@
-//! Generators of the committed tables, one file per source.
+//! Regenerates the committed tables from published sources.
 
 pub mod aws;
+pub mod kubernetes;
