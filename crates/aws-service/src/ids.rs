@@ -23,7 +23,7 @@ const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const HEX: &[u8] = b"0123456789abcdef";
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// `length` letters of an alphabet whose size is a power of two, so that no letter is likelier than another.
+/// `length` letters of an alphabet; with a power of two letters none is likelier than another.
 fn letters(random: &dyn Random, alphabet: &[u8], length: usize) -> String {
     let mut bytes = vec![0; length];
     random.fill(&mut bytes);
@@ -47,6 +47,11 @@ pub fn secret_key(random: &dyn Random) -> String {
 
 pub fn hex(random: &dyn Random, length: usize) -> String {
     letters(random, HEX, length)
+}
+
+/// Decimal digits; a little uneven, which nothing relies on.
+pub fn digits(random: &dyn Random, length: usize) -> String {
+    letters(random, b"0123456789", length)
 }
 
 /// A version-4 UUID.

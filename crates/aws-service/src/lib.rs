@@ -9,6 +9,7 @@ mod authorize;
 mod caller;
 mod endpoint;
 mod failure;
+pub mod golden;
 pub mod idempotency;
 pub mod ids;
 pub mod names;

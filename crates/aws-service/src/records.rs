@@ -87,3 +87,28 @@ pub mod property {
         json!({"type": "array", "items": any()})
     }
 }
+
+/// How often [`amend`] starts over before it lets the client do so.
+const AMEND_ATTEMPTS: usize = 5;
+
+/// Changes a record by the merge patch that `change` makes from what it holds now; starts over when someone else was
+/// faster. `None` changes nothing. Returns the record as it then is.
+pub async fn amend<E: From<Status>>(
+    client: &Client,
+    resource: Resource,
+    namespace: &str,
+    name: &str,
+    change: impl Fn(&Doc) -> Result<Option<Doc>, E>,
+) -> Result<Doc, E> {
+    let mut attempt = 1;
+    loop {
+        let record = client.get(resource, namespace, name).await?.to_doc();
+        let Some(mut patch) = change(&record)? else { return Ok(record) };
+        patch["metadata"]["resourceVersion"] = record["metadata"]["resourceVersion"].clone();
+        match client.patch(resource, namespace, name, "", patch).await {
+            Ok(changed) => return Ok(changed.to_doc()),
+            Err(status) if status.reason == Reason::Conflict && attempt < AMEND_ATTEMPTS => attempt += 1,
+            Err(status) => return Err(status.into()),
+        }
+    }
+}

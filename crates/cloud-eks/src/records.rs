@@ -81,3 +81,11 @@ fn control_plane() -> RecordKind {
         .column("Endpoint", "/status/endpoint");
     RecordKind { def, schema: schema(spec, status) }
 }
+
+/// What belongs to a cluster names it as its owner.
+pub fn owner(cluster: &meta::Doc) -> meta::Doc {
+    json!({
+        "apiVersion": API_VERSION, "kind": "Cluster", "name": cluster["metadata"]["name"], "uid": cluster["metadata"]["uid"],
+        "controller": true, "blockOwnerDeletion": true,
+    })
+}
