@@ -1,6 +1,9 @@
 //! What the machinery needs to know of a kind.
 
 use meta::{Doc, FieldErrors, GroupResource, Gvk, Gvr, Time};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 /// Pure functions over a document that has already been checked against its schema.
 /// `default` must be idempotent; `validate_update` runs after `validate`.
@@ -56,25 +59,96 @@ pub enum Generation {
 /// A column of a `meta.k8s.io/v1 Table`.
 #[derive(Clone, Debug)]
 pub struct Column {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// `string`, `integer`, `number`, `boolean` or `date`.
-    pub kind: &'static str,
-    /// `name` for the first column, else usually empty.
-    pub format: &'static str,
-    pub description: &'static str,
+    pub kind: Cow<'static, str>,
+    /// `name` for the column that holds the name, else usually empty.
+    pub format: Cow<'static, str>,
+    pub description: Cow<'static, str>,
     /// 0 is always shown, above only with `-o wide`.
     pub priority: u32,
     pub cell: Cell,
 }
 
-#[derive(Clone, Copy, Debug)]
+impl Column {
+    pub fn new(name: impl Into<Cow<'static, str>>, kind: impl Into<Cow<'static, str>>, cell: Cell) -> Self {
+        let (name, kind) = (name.into(), kind.into());
+        Self { name, kind, format: "".into(), description: "".into(), priority: 0, cell }
+    }
+    pub fn format(mut self, format: impl Into<Cow<'static, str>>) -> Self {
+        self.format = format.into();
+        self
+    }
+    pub fn describe(mut self, description: impl Into<Cow<'static, str>>) -> Self {
+        self.description = description.into();
+        self
+    }
+    pub fn priority(mut self, priority: u32) -> Self {
+        self.priority = priority;
+        self
+    }
+    /// Only shown with `-o wide`.
+    pub fn wide(self) -> Self {
+        self.priority(1)
+    }
+    /// What the column says about a document at an hour.
+    pub fn value(&self, doc: &Doc, now: Time) -> Doc {
+        self.cell.value(doc, now)
+    }
+}
+
+/// Reads a document at an hour.
+pub type CellFn = dyn Fn(&Doc, Time) -> Doc + Send + Sync;
+
+#[derive(Clone)]
 pub enum Cell {
     Name,
     /// Time since creation.
     Age,
     /// The value at this JSON pointer; nothing there prints as null.
     At(&'static str),
+    /// The text at this JSON pointer; nothing there, or an empty text, prints as the second text.
+    Text(&'static str, &'static str),
+    /// The number at this JSON pointer; nothing there prints as 0.
+    Number(&'static str),
+    /// How many members or elements are at this JSON pointer.
+    Count(&'static str),
     Of(fn(&Doc, Time) -> Doc),
+    /// For columns that are themselves data, such as a custom resource's.
+    With(Arc<CellFn>),
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("Name"),
+            Self::Age => f.write_str("Age"),
+            Self::At(pointer) => write!(f, "At({pointer:?})"),
+            Self::Text(pointer, _) => write!(f, "Text({pointer:?})"),
+            Self::Number(pointer) => write!(f, "Number({pointer:?})"),
+            Self::Count(pointer) => write!(f, "Count({pointer:?})"),
+            Self::Of(_) => f.write_str("Of(..)"),
+            Self::With(_) => f.write_str("With(..)"),
+        }
+    }
+}
+
+impl Cell {
+    pub fn value(&self, doc: &Doc, now: Time) -> Doc {
+        match self {
+            Self::Name => doc["metadata"]["name"].as_str().unwrap_or_default().into(),
+            Self::Age => crate::columns::since(&doc["metadata"]["creationTimestamp"], now).into(),
+            Self::At(pointer) => doc.pointer(pointer).cloned().unwrap_or(Doc::Null),
+            Self::Text(pointer, otherwise) => match crate::columns::text(doc, pointer) {
+                "" => (*otherwise).into(),
+                text => text.into(),
+            },
+            Self::Number(pointer) => crate::columns::number(doc, pointer).into(),
+            Self::Count(pointer) => crate::columns::count(doc, pointer).into(),
+            Self::Of(cell) => cell(doc, now),
+            Self::With(cell) => cell(doc, now),
+        }
+    }
 }
 
 /// Where the scale subresource finds its numbers: JSON pointers.
@@ -150,5 +224,9 @@ impl ResourceDef {
     }
     pub fn storage(&self) -> &Gvr {
         self.stored_as.as_ref().unwrap_or(&self.gvr)
+    }
+    /// The apiVersion of stored objects.
+    pub fn storage_version(&self) -> String {
+        self.storage().api_version()
     }
 }

@@ -1,7 +1,7 @@
 //! The committed tables of the supported minors, parsed once per process and shared.
 
 use crate::resource::ResourceFacts;
-use crate::types::{Facts, Field, ListType, Node, PatchStrategy, Shape, Type, TypeId, Types};
+use crate::types::{Facts, Field, ListType, MapType, Node, PatchStrategy, Shape, Type, TypeId, Types};
 use meta::Gvk;
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,6 +48,8 @@ struct TypeRow {
     g: Vec<(String, String, String)>,
     #[serde(default)]
     m: String,
+    #[serde(default)]
+    u: bool,
 }
 type FieldRow = (Box<str>, String, String, Box<[u32]>, Option<Extensions>);
 #[derive(Default, Deserialize)]
@@ -104,15 +106,15 @@ fn parse(gzip: &[u8]) -> Result<Schema, String> {
     flate2::read::GzDecoder::new(gzip).read_to_end(&mut text).map_err(|e| e.to_string())?;
     let table: Table = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
     let mut types = Types::default();
-    let by_name: HashMap<Box<str>, TypeId> =
-        table.types.iter().map(|row| (row.n.clone(), types.push(Type::default()))).collect();
+    let by_name: HashMap<Box<str>, TypeId> = table.types.iter().map(|row| (row.n.clone(), types.push(Type::default()))).collect();
     let mut by_kind = HashMap::new();
     for row in table.types {
         let id = by_name[&row.n];
         let kinds: Vec<Gvk> = row.g.into_iter().map(|(g, v, k)| Gvk::new(g, v, k)).collect();
         by_kind.extend(kinds.iter().map(|kind| (kind.clone(), id)));
         let fields = row.f.into_iter().map(|f| field(f, &by_name)).collect::<Result<_, String>>()?;
-        types.set(id, Type { name: row.n, fields, kinds, typed: true, preserve_unknown: false, atomic: row.m == "atomic" });
+        let (atomic, published) = (row.m == "atomic", !row.u);
+        types.set(id, Type { name: row.n, fields, kinds, typed: true, published, preserve_unknown: false, atomic });
     }
     let (resources, disabled) = table.resources.into_iter().partition(|r| r.served);
     Ok(Schema { minor: table.minor, types, resources, disabled, by_kind, by_name })
@@ -132,10 +134,14 @@ fn facts(e: Extensions) -> Facts {
         "map" => ListType::Map,
         _ => ListType::Unset,
     };
+    let map = match e.mt.as_str() {
+        "atomic" => MapType::Atomic,
+        "granular" => MapType::Granular,
+        _ => MapType::Unset,
+    };
     let strategy = |word| e.ps.split(',').any(|s| s == word);
-    let patch =
-        PatchStrategy { merge: strategy("merge"), replace: strategy("replace"), retain_keys: strategy("retainKeys") };
-    Facts { list, keys: e.lk, map_atomic: e.mt == "atomic", patch, merge_key: e.mk, default: e.d, nullable: false }
+    let patch = PatchStrategy { merge: strategy("merge"), replace: strategy("replace"), retain_keys: strategy("retainKeys") };
+    Facts { list, keys: e.lk, map, patch, merge_key: e.mk, default: e.d, nullable: false }
 }
 
 /// Reads `<v1.Name>[]T`: an optional Go name, then a list, a map, a leaf or a structure.

@@ -1,0 +1,10 @@
+//! One file per verb, none per kind.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod patch;
+pub(crate) mod prepare;
+mod update;
+mod watch;

@@ -1,0 +1,55 @@
+"""Creates and deletes clusters with the stock client's own library.
+
+usage: clusters.py time COUNT | create NAME | delete NAME     (CLUSTER_ROLE and SUBNETS from the environment)
+"""
+import json
+import os
+import sys
+import time
+
+try:
+    from awscli.botocore import session
+except ImportError:  # before 1.46 the client did not carry its own copy
+    from botocore import session
+
+eks = session.get_session().create_client("eks")
+
+
+def status(name):
+    try:
+        return eks.describe_cluster(name=name)["cluster"]["status"]
+    except eks.exceptions.ResourceNotFoundException:
+        return None
+
+
+def until(name, wanted):
+    give_up = time.monotonic() + 60
+    while (seen := status(name)) != wanted:
+        if seen == "FAILED" or time.monotonic() > give_up:
+            sys.exit(f"{name} is {seen}, not {wanted}")
+        time.sleep(0.002)
+
+
+def create(name):
+    started = time.perf_counter()
+    network = {"subnetIds": os.environ["SUBNETS"].split(",")}
+    eks.create_cluster(name=name, roleArn=os.environ["CLUSTER_ROLE"], resourcesVpcConfig=network)
+    until(name, "ACTIVE")
+    return (time.perf_counter() - started) * 1000
+
+
+def delete(name):
+    eks.delete_cluster(name=name)
+    until(name, None)
+
+
+def timed(count):
+    eks.list_clusters()  # opens the connection
+    samples = []
+    for number in range(int(count)):
+        samples.append(create(f"timed-{number}"))
+        delete(f"timed-{number}")
+    print(json.dumps(samples))
+
+
+{"time": timed, "create": create, "delete": delete}[sys.argv[1]](sys.argv[2])

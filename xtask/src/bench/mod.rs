@@ -1,0 +1,101 @@
+//! The numbers of SPECIFICATION.md: one run on one machine, the peer beside it under the same conditions.
+
+mod clusters;
+mod etcd;
+mod http;
+mod idle;
+mod list;
+mod load;
+mod report;
+mod starts;
+mod watch;
+
+use crate::demo::{service, world::World};
+use crate::process::{self, Failure, Result};
+use clap::Args;
+use report::Report;
+use std::time::Duration;
+
+#[derive(Args)]
+pub struct Options {
+    /// Put the measured numbers into SPECIFICATION.md
+    #[arg(long)]
+    write: bool,
+    /// Length of each load phase
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Pods for LIST and for the start with data
+    #[arg(long, default_value_t = 50_000)]
+    pods: usize,
+    /// Clusters created one after the other for the latency of CreateCluster
+    #[arg(long, default_value_t = 100)]
+    clusters: usize,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    process::timed("build", || process::cargo(&["build", "--locked", "--profile", "bench", "-p", "pilothouse"]))?;
+    // Under target/, because /tmp may be memory, where a sync costs nothing.
+    let target = crate::workspace::Metadata::read()?.target_directory;
+    let directory = target.join(format!("bench-state-{}", std::process::id()));
+    let mut world = World::new(directory, service::binary("release")?, service::free_port()?)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("the load generator's runtime", &error))?;
+    let mut report = Report::default();
+    let measured = measure(&mut world, &runtime, options, &mut report);
+    report.print();
+    let tail = if measured.is_err() { service::tail_of_log(&world) } else { String::new() };
+    service::purge(&mut world)?;
+    world.remove_files()?;
+    measured.map_err(|failure| Failure(format!("{failure}\n{tail}")))?;
+    if options.write { report.write() } else { Ok(()) }
+}
+
+fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Options, report: &mut Report) -> Result<()> {
+    let length = Duration::from_secs(options.seconds);
+    service::up(world)?;
+    clusters::prepare(world)?;
+    clusters::create_to_active(world, options.clusters, report)?;
+    clusters::create(world, "bench")?;
+    let target = clusters::target(world, "bench")?;
+    idle::one_cluster_and_ten(world, report)?;
+    starts::empty(world, runtime, &target, report)?;
+    let target = clusters::renew_token(world, target)?;
+    runtime.block_on(load::writes_and_reads(world, &target, length, report))?;
+    runtime.block_on(watch::fan_out(&target, length, report))?;
+    etcd::writes(world, length, report)?;
+    runtime.block_on(load::fill_with_pods(&target, options.pods, report))?;
+    runtime.block_on(list::whole(&target, options.pods, report))?;
+    let target = clusters::renew_token(world, target)?;
+    starts::with_data(world, runtime, &target, options.pods, report)
+}
+
+/// A namespace for the load, made ready by the controllers of the cluster.
+fn namespace_path() -> &'static str {
+    "/api/v1/namespaces/default"
+}
+
+/// A share of sorted samples: 0.5 is the median.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((share * last as f64).round() as usize).copied().unwrap_or(f64::NAN) // no samples: nothing to say
+}
+
+fn sorted(mut samples: Vec<f64>) -> Vec<f64> {
+    samples.sort_by(f64::total_cmp);
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_of_few_samples_are_samples() {
+        let samples = sorted(vec![3.0, 1.0, 2.0]);
+        assert_eq!(percentile(&samples, 0.5), 2.0);
+        assert_eq!(percentile(&samples, 0.99), 3.0);
+        assert!(percentile(&[], 0.5).is_nan());
+    }
+}

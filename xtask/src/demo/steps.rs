@@ -1,0 +1,35 @@
+//! The story's steps, in their order. A later part of the main job adds its steps here.
+
+use super::world::World;
+use super::{bad_input, cloud, crash, kubectl, service};
+use crate::process::Result;
+
+pub type Scene = fn(&mut World) -> Result<()>;
+
+pub struct Step {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// Named parts; a step of one part leaves the name empty.
+    pub scenes: &'static [(&'static str, Scene)],
+}
+
+pub const STEPS: &[Step] = &[
+    Step { name: "up", title: "start the service", scenes: &[("", service::up)] },
+    Step { name: "identity", title: "who am I", scenes: &[("", cloud::identity)] },
+    Step { name: "network", title: "the default VPC", scenes: &[("", cloud::network)] },
+    Step { name: "create-cluster", title: "a cluster is asked for", scenes: &[("", cloud::create_cluster)] },
+    Step { name: "wait", title: "until it is ACTIVE", scenes: &[("", cloud::wait_active)] },
+    Step { name: "kubeconfig", title: "a kubeconfig for kubectl", scenes: &[("", cloud::kubeconfig)] },
+    Step { name: "kubectl", title: "a real Kubernetes API", scenes: kubectl::SCENES },
+    Step { name: "crash", title: "kill -9 loses nothing", scenes: &[("", crash::kill_and_compare)] },
+    Step { name: "bad-input", title: "mistakes get the API's own errors", scenes: bad_input::SCENES },
+];
+
+pub const WAY_BACK: &[Step] = &[
+    Step { name: "delete", title: "through the same clients", scenes: &[("", cloud::delete)] },
+    Step { name: "down", title: "stop the service and remove its state", scenes: &[("", service::down)] },
+];
+
+pub fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}

@@ -1,0 +1,136 @@
+//! What may be linked: known permissive licences only, one library per purpose.
+
+use crate::workspace::Metadata;
+use std::collections::BTreeMap;
+
+/// SPDX identifiers that an Apache-2.0 binary may carry. MPL-2.0 binds file by file, so unmodified crates are fine.
+const ALLOWED: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "OpenSSL",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Crates that must not come in, with the reason and what stands in their place.
+const BANNED: &[(&str, &str)] = &[
+    ("openssl", "a C library of the host: rustls with aws-lc-rs"),
+    ("openssl-sys", "a C library of the host: rustls with aws-lc-rs"),
+    ("native-tls", "a C library of the host: rustls with aws-lc-rs"),
+    ("ring", "a second crypto provider: aws-lc-rs"),
+    ("rustables", "GPL, and no maps: netlink-packet-netfilter"),
+    ("pingora", "weight: hyper"),
+    ("simd-json", "a second JSON library: serde_json"),
+    ("sonic-rs", "a second JSON library: serde_json"),
+    ("json", "a second JSON library: serde_json"),
+    ("serde_yaml", "unmaintained: serde_yaml_ng"),
+    ("chrono", "a second time library: jiff"),
+    ("lazy_static", "global state: values in the component that owns them"),
+    ("async-std", "a second runtime: tokio"),
+    ("reqwest", "a second HTTP stack: hyper"),
+];
+
+/// Libraries of which two versions in one binary would be two truths.
+const SINGLE: &[&str] = &["serde_json", "tokio", "hyper", "rustls", "aws-lc-rs", "http", "jiff"];
+
+pub fn check(metadata: &Metadata) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in metadata.third_party() {
+        versions.entry(&package.name).or_default().push(&package.version);
+        let licence = package.license.as_deref().unwrap_or("none named");
+        if !permitted(licence) {
+            complaints.push(format!("{} {}: licence '{licence}' is not on the allow list", package.name, package.version));
+        }
+        if let Some((_, instead)) = BANNED.iter().find(|(name, _)| *name == package.name) {
+            complaints.push(format!("{} {}: banned: {instead}", package.name, package.version));
+        }
+    }
+    for name in SINGLE {
+        if let Some(several) = versions.get(name).filter(|several| several.len() > 1) {
+            complaints.push(format!("{name}: several versions in one build: {}", several.join(", ")));
+        }
+    }
+    complaints
+}
+
+/// Whether an SPDX expression offers a way to use the crate under allowed licences alone.
+fn permitted(expression: &str) -> bool {
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let tokens: Vec<&str> = spaced.split_whitespace().collect();
+    let mut rest = tokens.as_slice();
+    let verdict = any_of(&mut rest);
+    verdict && rest.is_empty()
+}
+
+fn any_of(tokens: &mut &[&str]) -> bool {
+    let mut verdict = all_of(tokens);
+    while tokens.first() == Some(&"OR") {
+        *tokens = &tokens[1..];
+        verdict |= all_of(tokens);
+    }
+    verdict
+}
+
+fn all_of(tokens: &mut &[&str]) -> bool {
+    let mut verdict = one(tokens);
+    while tokens.first() == Some(&"AND") {
+        *tokens = &tokens[1..];
+        verdict &= one(tokens);
+    }
+    verdict
+}
+
+fn one(tokens: &mut &[&str]) -> bool {
+    let Some((first, rest)) = tokens.split_first() else { return false };
+    *tokens = rest;
+    if *first == "(" {
+        let verdict = any_of(tokens);
+        let closed = tokens.first() == Some(&")");
+        *tokens = tokens.get(1..).unwrap_or_default(); // past the end: `closed` is false already
+        return verdict && closed;
+    }
+    if let [with, exception, rest @ ..] = *tokens
+        && *with == "WITH"
+    {
+        *tokens = rest;
+        return ALLOWED.contains(&format!("{first} WITH {exception}").as_str());
+    }
+    ALLOWED.contains(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_judged_by_their_best_offer() {
+        for (expression, allowed) in [
+            ("MIT", true),
+            ("MIT OR Apache-2.0", true),
+            ("MIT/Apache-2.0", true),
+            ("GPL-3.0-or-later", false),
+            ("GPL-2.0 OR MIT", true),
+            ("MIT AND GPL-2.0", false),
+            ("ISC AND (Apache-2.0 OR ISC) AND OpenSSL", true),
+            ("Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT", true),
+            ("GPL-2.0 WITH Classpath-exception-2.0", false),
+            ("(MIT OR Apache-2.0) AND Unicode-3.0", true),
+            ("(MIT", false),
+            ("", false),
+            ("none named", false),
+        ] {
+            assert_eq!(permitted(expression), allowed, "{expression}");
+        }
+    }
+}
