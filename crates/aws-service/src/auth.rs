@@ -2,7 +2,7 @@
 
 use crate::Caller;
 use aws_wire::sigv4::{AuthError, Signed};
-use aws_wire::{AwsError, HttpRequest, Protocol};
+use aws_wire::{AwsError, HttpRequest, Model, Protocol};
 use meta::Status;
 
 /// Knows secrets, so that nothing else has to.
@@ -32,12 +32,15 @@ impl From<Status> for Unverified {
 }
 
 impl Unverified {
-    pub(crate) fn into_aws(self, protocol: Protocol) -> AwsError {
-        match self {
-            Self::Refused(error) => error.to_aws(protocol),
-            Self::Store(status) => {
+    /// As the service answers, or as the protocol that was guessed where no service is known.
+    pub(crate) fn into_aws(self, service: Result<&Model, Protocol>) -> AwsError {
+        match (self, service) {
+            (Self::Refused(error), Ok(model)) => error.to_aws(model.protocol()),
+            (Self::Refused(error), Err(guess)) => error.to_aws(guess),
+            (Self::Store(status), service) => {
                 tracing::error!(%status, "credentials could not be read");
-                AwsError::internal(protocol)
+                let unknown = || AwsError::new("InternalFailure", "An internal error has occurred.").with_status(500);
+                service.map_or_else(|_| unknown(), AwsError::internal)
             }
         }
     }

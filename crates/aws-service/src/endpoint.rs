@@ -117,7 +117,7 @@ impl Endpoint {
             // Whoever is unknown learns nothing about paths, only that the key is.
             Err(error) => match self.verifier.verify(&http, &signed).await {
                 Ok(_) => refuse(guess, error),
-                Err(unverified) => refuse(guess, unverified.into_aws(guess)),
+                Err(unverified) => refuse(guess, unverified.into_aws(Err(guess))),
             },
         }
     }
@@ -145,7 +145,7 @@ impl Endpoint {
     async fn outcome(&self, routed: &Routed<'_>, signed: &Signed, peer: Peer, request_id: &str) -> Result<meta::Doc, AwsError> {
         let Routed { http, model, operation } = *routed;
         let protocol = model.protocol();
-        let caller = self.verifier.verify(http, signed).await.map_err(|unverified| unverified.into_aws(protocol))?;
+        let caller = self.verifier.verify(http, signed).await.map_err(|unverified| unverified.into_aws(Ok(model)))?;
         let entry = self.built(model, operation)?;
         let now = self.clock.now();
         let context = caller.describe(connection(peer, now).with("aws:RequestedRegion", &*signed.region));
@@ -163,7 +163,7 @@ impl Endpoint {
             authorize(protocol, &request, &action, &resources(&request))?;
         }
         validate_input(model, operation, &request.input)?;
-        entry.run(request).await.map_err(|failure| failure.into_aws(protocol, &operation.name))
+        entry.run(request).await.map_err(|failure| failure.into_aws(model, &operation.name))
     }
 
     fn built(&self, model: &Model, operation: &Operation) -> Result<&OperationEntry, AwsError> {

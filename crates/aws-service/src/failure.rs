@@ -1,6 +1,6 @@
 //! How a handler fails: with an answer for the client, or because the management plane did.
 
-use aws_wire::{AwsError, Protocol};
+use aws_wire::{AwsError, Model, Protocol};
 use meta::{Doc, Reason, Status};
 
 #[derive(Debug, thiserror::Error)]
@@ -16,16 +16,16 @@ pub type Outcome = Result<Doc, Failure>;
 
 impl Failure {
     /// The one place where a failure of ours becomes an AWS error. The detail goes to the log only.
-    pub(crate) fn into_aws(self, protocol: Protocol, operation: &str) -> AwsError {
+    pub(crate) fn into_aws(self, model: &Model, operation: &str) -> AwsError {
         match self {
             Self::Aws(error) => error,
             Self::Store(status) if matches!(status.reason, Reason::TooManyRequests | Reason::ServiceUnavailable) => {
                 tracing::warn!(%status, operation, "the management plane is busy");
-                unavailable(protocol)
+                unavailable(model.protocol())
             }
             Self::Store(status) => {
                 tracing::error!(%status, operation, "the management plane refused a call");
-                AwsError::internal(protocol)
+                AwsError::internal(model)
             }
         }
     }

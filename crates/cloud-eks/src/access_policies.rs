@@ -1,10 +1,12 @@
 //! The access policies that the authorizer of every cluster enforces. A policy that is not enforced cannot be associated.
 
-pub const ACCESS_POLICIES: [&str; 5] = [
+pub const ACCESS_POLICIES: [&str; 7] = [
     "AmazonEKSAdminPolicy",
     "AmazonEKSAdminViewPolicy",
     "AmazonEKSClusterAdminPolicy",
     "AmazonEKSEditPolicy",
+    "AmazonEKSHybridPolicy",
+    "AmazonEKSSecretReaderPolicy",
     "AmazonEKSViewPolicy",
 ];
 

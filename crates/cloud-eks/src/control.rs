@@ -10,6 +10,7 @@ use aws_service::{Arn, SharedRandom};
 use client::{Client, DeleteOptions, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, Reason, Status};
+use reconcile::{Controller, Error, Informers, Next, Runtime};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -19,14 +20,8 @@ pub trait ReadyProbe: Send + Sync + 'static {
     async fn probe(&self, endpoint: &str, certificate_authority_pem: &str) -> Result<(), String>;
 }
 
-/// Why a pass did not finish; the work queue tries again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Store(#[from] Status),
-    #[error("{endpoint} is not ready: {why}")]
-    NotReady { endpoint: String, why: String },
-}
+/// Clusters that are looked at side by side; a pass mostly waits for the store or for an endpoint.
+const WORKERS: usize = 4;
 
 pub struct ClusterControl {
     client: Client,
@@ -40,6 +35,18 @@ impl ClusterControl {
     /// `client` speaks as `system:cloud:eks`.
     pub fn new(client: Client, config: Config, probe: Arc<dyn ReadyProbe>, clock: SharedClock, random: SharedRandom) -> Self {
         Self { client, config, probe, clock, random }
+    }
+
+    /// Starts the controller; it runs until the runtime stops.
+    pub fn run(self, informers: &Informers, runtime: &Runtime) {
+        let control = Arc::new(self);
+        Controller::new("cluster", runtime)
+            .watches_own(&informers.get(CLUSTERS))
+            .watches_own(&informers.get(CONTROL_PLANES))
+            .run(WORKERS, move |key| {
+                let control = Arc::clone(&control);
+                async move { control.reconcile(&key.namespace, &key.name).await.map(|()| Next::OnChange) }
+            });
     }
 
     /// One pass over the Cluster of this name, woken by its changes and by those of the ControlPlane of the same name.
@@ -80,7 +87,7 @@ impl ClusterControl {
             },
             Step::Activate { endpoint, certificate_authority } => {
                 let answer = self.probe.probe(&endpoint, &certificate_authority).await;
-                answer.map_err(|why| Error::NotReady { endpoint: endpoint.clone(), why })?;
+                answer.map_err(|why| Error::Waiting(format!("{endpoint} is not ready: {why}")))?;
                 let status = json!({
                     "phase": "ACTIVE", "endpoint": endpoint, "certificateAuthority": certificate_authority, "issues": [],
                 });

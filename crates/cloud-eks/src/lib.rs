@@ -20,7 +20,7 @@ mod validate;
 mod versions;
 
 pub use access_policies::ACCESS_POLICIES;
-pub use control::{ClusterControl, Error, ReadyProbe};
+pub use control::{ClusterControl, ReadyProbe};
 pub use records::{ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, records};
 pub use service::{Config, Eks};
 pub use states::{ClusterStatus, ControlPlanePhase};

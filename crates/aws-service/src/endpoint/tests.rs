@@ -87,7 +87,7 @@ async fn requests_are_answered_or_refused_in_the_services_own_words() {
         ("ListClusters", json!({}), "AKIAONE", "other", ALL, "InvalidSignatureException", 403),
         ("ListClusters", json!({}), "AKIAONE", SECRET, NONE, "AccessDeniedException", 403),
         ("ListClusters", json!({"maxResults": 0}), "AKIAONE", SECRET, ALL, "InvalidParameterException", 400),
-        ("DescribeCluster", named(), "AKIAONE", SECRET, ALL, "InternalServerException", 500),
+        ("DescribeCluster", named(), "AKIAONE", SECRET, ALL, "ServerException", 500),
         ("DeleteCluster", named(), "AKIAONE", SECRET, ALL, "InvalidRequestException", 400),
         ("DeleteCluster", named(), "AKIATWO", SECRET, ALL, "UnrecognizedClientException", 403),
     ] {
