@@ -60,6 +60,7 @@ fn entry(spec: &Doc) -> AccessEntry {
         },
     };
     AccessEntry {
+        principal_arn: spec["principalArn"].as_str().unwrap_or_default().to_owned(),
         username: spec["username"].as_str().unwrap_or_default().to_owned(),
         groups: texts(&spec["kubernetesGroups"]),
         kind: spec["type"].as_str().and_then(EntryType::parse).unwrap_or_default(),

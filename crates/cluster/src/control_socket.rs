@@ -102,3 +102,12 @@ pub async fn ask(path: &Path, ask: Ask) -> io::Result<Option<ServiceStatus>> {
     stream.read_line(&mut line).await?;
     Ok(Some(serde_json::from_str(&line)?))
 }
+
+/// Blocks until the service that kept its store at `store` has let go of it, or its process is gone.
+pub fn wait_for_release(store: &Path, process: &Path) {
+    let Ok(lock) = std::fs::File::open(store.join("lock")) else { return };
+    if process.exists() {
+        // Whether the lock was ever taken does not matter, only that nobody holds it now.
+        drop(lock.lock());
+    }
+}

@@ -13,6 +13,7 @@ mod service;
 mod state_dir;
 mod versions;
 
+pub use control_socket::wait_for_release;
 pub use control_plane::{ControlPlane, ControlPlaneError, Plan};
 pub use keys::{Keys, KeysError, SigningKeys};
 pub use service::{Config, Service, ServiceError};

@@ -135,11 +135,11 @@ impl Service {
     }
 
     /// Stops taking requests, then the clusters, then the management plane, then the store.
-    pub async fn stop(self) -> Result<(), ServiceError> {
+    pub async fn stop(self) {
         self.runtime.shutdown().await;
         self.factory.stop_all().await;
         self.management.stop().await;
-        self.engine.close().await.map_err(ServiceError::Store)
+        self.engine.close().await;
     }
 }
 
