@@ -6,6 +6,7 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+mod codegen;
 mod demo;
 mod dist;
 mod fuzz;
@@ -41,6 +42,8 @@ enum Recipe {
     Bench,
     /// Broken requests against a running service: it must stay up and never answer 500
     Fuzz(fuzz::Options),
+    /// Regenerates the committed tables: `kubernetes`, `aws`, or both
+    Codegen { which: Option<String> },
     /// A static binary with its checksum, in dist/
     Dist,
     /// This list
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         #[cfg(not(feature = "bench"))]
         Recipe::Bench => Err("the load generator is not in this build: run `./x bench`".into()),
         Recipe::Fuzz(options) => fuzz::run(&options),
+        Recipe::Codegen { which } => codegen::run(which.as_deref()),
         Recipe::Dist => dist::run(),
         Recipe::Help => help(),
     };

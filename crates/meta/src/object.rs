@@ -94,6 +94,11 @@ impl Object {
         self
     }
 
+    /// The same content at another revision: how a deletion is reported.
+    pub fn at_revision(&self, revision: u64) -> Self {
+        Self { meta: self.meta.clone(), revision, fields: self.fields.clone(), json: self.json.clone() }
+    }
+
     /// The stored bytes, without `resourceVersion`.
     pub fn stored(&self) -> &Bytes {
         &self.json

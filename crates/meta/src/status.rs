@@ -57,6 +57,8 @@ pub struct Status {
     pub message: String,
     /// `status.details`, or null.
     pub details: Value,
+    /// `metadata.continue`: where a list that ran into compaction may go on, inconsistently.
+    pub continue_token: String,
 }
 
 /// What API handlers and clients return.
@@ -71,13 +73,13 @@ impl std::error::Error for Status {}
 
 impl Status {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), details: Value::Null }
+        Self { reason, message: message.into(), details: Value::Null, continue_token: String::new() }
     }
 
     fn about(reason: Reason, resource: &GroupResource, name: &str, message: String) -> Self {
         let mut details = json!({ "name": name, "group": resource.group, "kind": resource.resource });
         drop_empty(&mut details);
-        Self { reason, message, details }
+        Self { reason, message, details, continue_token: String::new() }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -131,7 +133,8 @@ impl Status {
     pub fn invalid(kind: &GroupKind, name: &str, errors: &FieldErrors) -> Self {
         let mut details = json!({ "name": name, "group": kind.group, "kind": kind.kind, "causes": errors.causes() });
         drop_empty(&mut details);
-        Self { reason: Reason::Invalid, message: format!("{kind} {name:?} is invalid: {}", errors.aggregate()), details }
+        let message = format!("{kind} {name:?} is invalid: {}", errors.aggregate());
+        Self { reason: Reason::Invalid, message, details, continue_token: String::new() }
     }
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(Reason::Expired, message)
@@ -172,6 +175,9 @@ impl Status {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": format!("{:?}", self.reason), "code": self.code(),
         });
+        if !self.continue_token.is_empty() {
+            doc["metadata"]["continue"] = Value::String(self.continue_token.clone());
+        }
         if !self.details.is_null() {
             doc["details"] = self.details.clone();
         }

@@ -1,0 +1,212 @@
+//! batch/v1 Job and CronJob (kubernetes `pkg/apis/batch`, `pkg/registry/batch/job/strategy.go`).
+
+use super::pod::{check_template, default_template};
+use super::row::Row;
+use crate::Hooks;
+use crate::doc::{View, each, ensure, is_empty, is_true, set, set_default, str_at, with};
+use crate::rules::labels::{check_selector, check_template_matches};
+use meta::{Doc, FieldErrors};
+use serde_json::json;
+
+const CRON_JOB_NAME_MAX: usize = 52;
+const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
+const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+
+pub const JOB_ROW: Row = Row::new("batch/v1", "Job").generation().selectable(&["status.successful"]).hooks(Hooks {
+    default: default_job,
+    prepare_create: generate_selector,
+    validate: |doc, errors| check_job_spec(&View::root(doc).get("spec"), true, errors),
+    validate_update: validate_job_update,
+    ..Hooks::NONE
+});
+
+pub const CRON_JOB_ROW: Row = Row::new("batch/v1", "CronJob").generation().hooks(Hooks {
+    default: default_cron_job,
+    validate: validate_cron_job,
+    ..Hooks::NONE
+});
+
+fn default_job(doc: &mut Doc) {
+    let spec = ensure(doc, "spec");
+    default_template(ensure(spec, "template"));
+    default_failure_policy(spec);
+    if is_empty(&spec["completions"]) && is_empty(&spec["parallelism"]) {
+        set(spec, "completions", 1);
+    }
+    set_default(spec, "parallelism", 1);
+    let per_index = spec.get("backoffLimitPerIndex").is_some_and(|d| !d.is_null());
+    set_default(spec, "backoffLimit", if per_index { i64::from(i32::MAX) } else { 6 });
+    set_default(spec, "completionMode", "NonIndexed");
+    set_default(spec, "suspend", false);
+    set_default(spec, "manualSelector", false);
+    let policy = spec.get("podFailurePolicy").is_some_and(|d| !d.is_null());
+    set_default(spec, "podReplacementPolicy", if policy { "Failed" } else { "TerminatingOrFailed" });
+    let labels = doc.pointer("/spec/template/metadata/labels").cloned();
+    if let Some(labels) = labels.filter(|l| !is_empty(l) && is_empty(&doc["metadata"]["labels"])) {
+        set(ensure(doc, "metadata"), "labels", labels);
+    }
+}
+
+fn default_failure_policy(spec: &mut Doc) {
+    with(spec, "podFailurePolicy", |policy| {
+        each(policy, "rules", |rule| each(rule, "onPodConditions", |condition| set_default(condition, "status", "True")));
+    });
+}
+
+/// Unless told otherwise a job selects its pods by its own UID, so that no two jobs share one.
+fn generate_selector(doc: &mut Doc) {
+    if is_true(doc, "/spec/manualSelector") {
+        return;
+    }
+    let (name, uid) = (str_at(doc, "/metadata/name").to_owned(), str_at(doc, "/metadata/uid").to_owned());
+    let spec = ensure(doc, "spec");
+    let labels = ensure(ensure(ensure(spec, "template"), "metadata"), "labels");
+    for (key, value) in [(CONTROLLER_UID, &uid), ("controller-uid", &uid), (JOB_NAME, &name), ("job-name", &name)] {
+        set_default(labels, key, value.as_str());
+    }
+    if is_empty(&spec["selector"]) {
+        set(spec, "selector", json!({ "matchLabels": { CONTROLLER_UID: uid } }));
+    }
+}
+
+fn check_job_spec(spec: &View<'_>, selected: bool, errors: &mut FieldErrors) {
+    let completions = spec.get("completions");
+    for field in ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex"] {
+        spec.get(field).non_negative(errors);
+    }
+    spec.get("completionMode").one_of_if_set(errors, &["NonIndexed", "Indexed"]);
+    spec.get("podReplacementPolicy").one_of_if_set(errors, &["Failed", "TerminatingOrFailed"]);
+    if spec.get("completionMode").str() == "Indexed" && !completions.is_set() {
+        completions.required(errors, "when completion mode is Indexed");
+    }
+    let (selector, template) = (spec.get("selector"), spec.get("template"));
+    if selected {
+        if selector.is_set() {
+            check_selector(&selector, errors);
+        } else {
+            selector.required(errors, "");
+        }
+        check_template_matches(&selector, &template, errors);
+    }
+    check_template(&template, errors);
+    let restart = template.at("spec.restartPolicy");
+    if !["OnFailure", "Never"].contains(&restart.str()) {
+        restart.required(errors, "valid values: \"OnFailure\", \"Never\"");
+    }
+}
+
+fn validate_job_update(new: &Doc, old: &Doc, errors: &mut FieldErrors) {
+    let (new, old) = (View::root(new).get("spec"), View::root(old).get("spec"));
+    // An indexed job may be resized when completions and parallelism stay equal.
+    let elastic = old.get("completionMode").str() == "Indexed" && new.get("completions").int() == new.get("parallelism").int();
+    if !elastic {
+        new.get("completions").immutable(&old.get("completions"), errors);
+    }
+    for field in ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
+        new.get(field).immutable(&old.get(field), errors);
+    }
+    // Where a suspended job's pods go may still be decided.
+    if !(old.get("suspend").is_true() || new.get("suspend").is_true()) {
+        new.get("template").immutable(&old.get("template"), errors);
+    }
+}
+
+fn default_cron_job(doc: &mut Doc) {
+    let spec = ensure(doc, "spec");
+    let job = ensure(ensure(spec, "jobTemplate"), "spec");
+    default_template(ensure(job, "template"));
+    default_failure_policy(job);
+    for (field, value) in [
+        ("concurrencyPolicy", json!("Allow")),
+        ("suspend", json!(false)),
+        ("successfulJobsHistoryLimit", json!(3)),
+        ("failedJobsHistoryLimit", json!(1)),
+    ] {
+        set_default(spec, field, value);
+    }
+}
+
+fn validate_cron_job(doc: &Doc, errors: &mut FieldErrors) {
+    let root = View::root(doc);
+    let (spec, name) = (root.get("spec"), root.at("metadata.name"));
+    if name.str().len() > CRON_JOB_NAME_MAX {
+        name.invalid(errors, "must be no more than 52 characters");
+    }
+    let schedule = spec.get("schedule");
+    if schedule.require(errors) {
+        if let Err(problem) = check_schedule(schedule.str()) {
+            schedule.invalid(errors, problem);
+        }
+    }
+    for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+        spec.get(field).non_negative(errors);
+    }
+    let policy = spec.get("concurrencyPolicy");
+    if policy.require(errors) {
+        policy.one_of(errors, &["Allow", "Forbid", "Replace"]);
+    }
+    let job = spec.at("jobTemplate.spec");
+    check_job_spec(&job, false, errors);
+    let manual = job.get("manualSelector");
+    if manual.is_true() {
+        manual.forbidden(errors, "not supported in CronJobs");
+    }
+}
+
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+/// The five fields or one of the `@` words, with the parser's words for what is wrong.
+fn check_schedule(schedule: &str) -> Result<(), String> {
+    let schedule = schedule.split_once(' ').filter(|(first, _)| first.contains("TZ=")).map_or(schedule, |(_, rest)| rest);
+    if let Some(word) = schedule.strip_prefix('@') {
+        let known = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
+        let fine = known.contains(&word) || word.strip_prefix("every ").is_some_and(|d| !d.trim().is_empty());
+        return if fine { Ok(()) } else { Err(format!("unrecognized descriptor: @{word}")) };
+    }
+    let fields: Vec<&str> = schedule.split_whitespace().collect();
+    if fields.len() != 5 {
+        return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
+    }
+    let bounds: [(u32, u32, &[&str]); 5] = [(0, 59, &[]), (0, 23, &[]), (1, 31, &[]), (1, 12, &MONTHS), (0, 6, &DAYS)];
+    fields.iter().zip(bounds).try_for_each(|(field, (low, high, words))| {
+        field.split(',').try_for_each(|part| check_cron_range(part, low, high, words))
+    })
+}
+
+fn check_cron_range(part: &str, low: u32, high: u32, words: &[&str]) -> Result<(), String> {
+    let (range, step) = match part.split_once('/') {
+        Some((range, step)) => (range, Some(step)),
+        None => (part, None),
+    };
+    if let Some(step) = step {
+        let step: u32 = step.parse().map_err(|_| format!("failed to parse int from {step}"))?;
+        if step == 0 {
+            return Err(format!("step of range should be a positive number: {part}"));
+        }
+    }
+    if range == "*" || range == "?" {
+        return Ok(());
+    }
+    let number = |text: &str| -> Result<u32, String> {
+        match words.iter().position(|w| w.eq_ignore_ascii_case(text)) {
+            // Months count from one, days from zero: where the bounds begin.
+            Some(at) => Ok(at as u32 + low),
+            None => text.parse().map_err(|_| format!("failed to parse int from {text}")),
+        }
+    };
+    let (start, end) = match range.split_once('-') {
+        Some((start, end)) => (number(start)?, number(end)?),
+        None => (number(range)?, number(range)?),
+    };
+    if start < low {
+        return Err(format!("beginning of range ({start}) below minimum ({low}): {part}"));
+    }
+    if end > high {
+        return Err(format!("end of range ({end}) above maximum ({high}): {part}"));
+    }
+    if start > end {
+        return Err(format!("beginning of range ({start}) beyond end of range ({end}): {part}"));
+    }
+    Ok(())
+}

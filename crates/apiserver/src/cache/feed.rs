@@ -1,0 +1,130 @@
+//! Fills every cache of a control plane from one load and one watch of its store.
+
+use super::ResourceCache;
+use crate::keys;
+use api::ResourceDef;
+use meta::{Gvr, Object, Status};
+use std::collections::HashMap;
+use std::sync::Arc;
+use storage::{Change, Store};
+use tokio::sync::watch;
+
+/// All caches of one control plane.
+pub struct Caches {
+    by_prefix: HashMap<String, Arc<ResourceCache>>,
+    store: Arc<dyn Store>,
+    applied: watch::Sender<u64>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error(transparent)]
+    Store(#[from] storage::Error),
+    #[error("record {key:?} is damaged: {source}")]
+    Record { key: String, source: meta::object::ObjectError },
+}
+
+impl Caches {
+    /// Loads everything the store holds for the given kinds. Records of kinds that are not served stay untouched.
+    pub async fn load(store: Arc<dyn Store>, defs: impl Iterator<Item = Arc<ResourceDef>>) -> Result<Arc<Self>, FeedError> {
+        let page = store.range("/", None, 0, None).await?;
+        let by_prefix: HashMap<_, _> = defs
+            .filter(|def| def.stored_as.is_none())
+            .map(|def| (keys::prefix(&def.gvr), Arc::new(ResourceCache::new(page.revision, selectable(&def)))))
+            .collect();
+        for entry in page.entries {
+            if let Some((prefix, key)) = keys::split(&entry.key)
+                && let Some(cache) = by_prefix.get(prefix)
+            {
+                cache.load(key, decode(&entry)?);
+            }
+        }
+        Ok(Arc::new(Self { by_prefix, store, applied: watch::channel(page.revision).0 }))
+    }
+
+    /// Follows the store until it closes. Falling behind starts over from the last revision seen.
+    pub async fn follow(self: Arc<Self>) -> Result<(), FeedError> {
+        let after = *self.applied.borrow();
+        let mut changes = self.store.watch("/", after).await?;
+        loop {
+            let batch = match changes.next().await {
+                Ok(batch) => batch,
+                Err(storage::Error::Lagged) => {
+                    let after = *self.applied.borrow();
+                    changes = self.store.watch("/", after).await?;
+                    continue;
+                }
+                Err(storage::Error::Closed) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            batch.iter().try_for_each(|change| self.apply(change))?;
+            if let Some(last) = batch.last() {
+                self.applied.send_replace(last.revision);
+            }
+        }
+    }
+
+    fn apply(&self, change: &Change) -> Result<(), FeedError> {
+        let Some((prefix, key)) = keys::split(&change.key) else { return Ok(()) };
+        let Some(cache) = self.by_prefix.get(prefix) else { return Ok(()) };
+        let object = change.value.as_ref().map(decode).transpose()?;
+        cache.apply(key, change.revision, object);
+        Ok(())
+    }
+
+    pub fn of(&self, storage: &Gvr) -> Option<Arc<ResourceCache>> {
+        self.by_prefix.get(&keys::prefix(storage)).cloned()
+    }
+
+    /// Waits until everything committed so far can be read from the caches, and returns the revision reached.
+    pub async fn fresh(&self) -> Result<u64, Status> {
+        self.reached(self.store.revision()).await
+    }
+
+    /// Waits until `revision` has been applied.
+    pub async fn reached(&self, revision: u64) -> Result<u64, Status> {
+        let current = *self.applied.borrow();
+        if current >= revision {
+            return Ok(current);
+        }
+        let mut applied = self.applied.subscribe();
+        let reached = applied.wait_for(|at| *at >= revision).await.map(|at| *at);
+        reached.map_err(|_| Status::internal("the control plane is shutting down"))
+    }
+
+    pub fn applied(&self) -> u64 {
+        *self.applied.borrow()
+    }
+
+    pub fn compact(&self, revision: u64) {
+        self.by_prefix.values().for_each(|cache| cache.compact(revision));
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+}
+
+fn decode(entry: &storage::Entry) -> Result<Object, FeedError> {
+    Object::from_stored(entry.value.clone(), entry.mod_revision)
+        .map_err(|source| FeedError::Record { key: entry.key.to_string(), source })
+}
+
+/// Reads a kind's selectable fields. A definition may name what an absent field reads as: `spec.unschedulable=false`.
+/// Kinds without any never parse their documents here.
+fn selectable(def: &ResourceDef) -> impl Fn(&Object) -> Vec<String> + Send + Sync + 'static {
+    let fields = def.selectable.iter().map(|f| f.split_once('=').unwrap_or((f, "")));
+    let pointers: Vec<(String, &str)> = fields.map(|(f, absent)| (format!("/{}", f.replace('.', "/")), absent)).collect();
+    move |object| {
+        if pointers.is_empty() {
+            return Vec::new();
+        }
+        let doc = object.to_doc();
+        pointers.iter().map(|(p, absent)| doc.pointer(p).map_or_else(|| (*absent).to_owned(), field_text)).collect()
+    }
+}
+
+/// How a field's value is written in a selector.
+fn field_text(value: &meta::Doc) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,8 @@
+//! The watch cache: per resource an ordered map of shared objects, the ring of recent changes, and its watchers.
+//! Follows k8s.io/apiserver `pkg/storage/cacher`; reads are consistent because they wait for the store's revision.
+
+mod feed;
+mod resource;
+
+pub use feed::Caches;
+pub use resource::{CachedChange, ResourceCache, Slice, Subscription};

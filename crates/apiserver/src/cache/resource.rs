@@ -1,0 +1,182 @@
+//! One resource's cache.
+
+use client::{Event, EventKind};
+use meta::{Object, Status};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// How many changes a watcher may resume over. Older ones answer 410, as upstream's bounded event window does.
+const RING: usize = 4096;
+/// How far a watcher may fall behind before its stream is ended; it then resumes from its last revision.
+const WATCHER_BACKLOG: usize = 4096;
+
+/// A change as watchers receive it. `previous` decides selector transitions.
+#[derive(Debug)]
+pub struct CachedChange {
+    pub key: Arc<str>,
+    pub revision: u64,
+    pub previous: Option<Arc<Object>>,
+    /// The unfiltered event, encoded once for all who see it as it is.
+    pub event: Arc<Event>,
+}
+
+type Objects = imbl::OrdMap<Arc<str>, Arc<Object>>;
+
+struct Watcher {
+    /// Local key prefix, `""` for all.
+    prefix: String,
+    sender: mpsc::Sender<Arc<CachedChange>>,
+}
+
+struct State {
+    objects: Objects,
+    ring: VecDeque<Arc<CachedChange>>,
+    /// Changes at or below this revision are no longer in the ring.
+    forgotten: u64,
+    /// The newest revision that touched this resource.
+    changed: u64,
+    watchers: Vec<Watcher>,
+}
+
+pub struct ResourceCache {
+    state: Mutex<State>,
+    /// Reads the values of the selectable fields.
+    fields_of: Box<dyn Fn(&Object) -> Vec<String> + Send + Sync>,
+}
+
+/// A consistent view of (part of) a resource.
+pub struct Slice {
+    pub objects: Objects,
+    /// The newest revision this view is known to include.
+    pub changed: u64,
+}
+
+/// A watcher's place: what it missed, then what comes.
+pub struct Subscription {
+    pub missed: Vec<Arc<CachedChange>>,
+    pub live: mpsc::Receiver<Arc<CachedChange>>,
+}
+
+impl ResourceCache {
+    pub fn new(loaded_at: u64, fields_of: impl Fn(&Object) -> Vec<String> + Send + Sync + 'static) -> Self {
+        let state = State {
+            objects: Objects::new(),
+            ring: VecDeque::new(),
+            forgotten: loaded_at,
+            changed: 0,
+            watchers: Vec::new(),
+        };
+        Self { state: Mutex::new(state), fields_of: Box::new(fields_of) }
+    }
+
+    /// Takes in an object found at start.
+    pub fn load(&self, key: &str, object: Object) {
+        let object = self.with_fields(object);
+        let mut state = self.state.lock();
+        state.changed = state.changed.max(object.revision);
+        state.objects.insert(key.into(), Arc::new(object));
+    }
+
+    pub fn with_fields(&self, object: Object) -> Object {
+        let fields = (self.fields_of)(&object);
+        object.with_fields(fields)
+    }
+
+    pub fn get(&self, key: &str) -> Option<Arc<Object>> {
+        self.state.lock().objects.get(key).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Object>> {
+        self.state.lock().objects.values().cloned().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.state.lock().objects.len()
+    }
+
+    pub fn slice(&self) -> Slice {
+        let state = self.state.lock();
+        Slice { objects: state.objects.clone(), changed: state.changed }
+    }
+
+    /// Applies one committed change and hands it to the watchers. A watcher whose backlog is full is dropped.
+    pub fn apply(&self, key: &str, revision: u64, object: Option<Object>) {
+        let object = object.map(|o| Arc::new(self.with_fields(o)));
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let key: Arc<str> = key.into();
+        let previous = match &object {
+            Some(object) => state.objects.insert(key.clone(), object.clone()),
+            None => state.objects.remove(&key),
+        };
+        state.changed = revision;
+        let (kind, shown) = match (object, &previous) {
+            (Some(object), None) => (EventKind::Added, object),
+            (Some(object), Some(_)) => (EventKind::Modified, object),
+            (None, Some(previous)) => (EventKind::Deleted, Arc::new(previous.at_revision(revision))),
+            (None, None) => return,
+        };
+        let change = Arc::new(CachedChange { key, revision, previous, event: Arc::new(Event::new(kind, shown)) });
+        state.watchers.retain(|w| !change.key.starts_with(&w.prefix) || w.sender.try_send(change.clone()).is_ok());
+        state.ring.push_back(change);
+        if state.ring.len() > RING
+            && let Some(dropped) = state.ring.pop_front()
+        {
+            state.forgotten = dropped.revision;
+        }
+    }
+
+    /// Forgets changes up to `revision`: whoever resumes from before it must list again.
+    pub fn compact(&self, revision: u64) {
+        let mut state = self.state.lock();
+        while state.ring.front().is_some_and(|c| c.revision <= revision) {
+            state.ring.pop_front();
+        }
+        state.forgotten = state.forgotten.max(revision);
+    }
+
+    /// Everything under `prefix` with a revision above `after`.
+    pub fn subscribe(&self, prefix: &str, after: u64) -> Result<Subscription, Status> {
+        let mut state = self.state.lock();
+        if after < state.forgotten {
+            return Err(Status::expired(format!("too old resource version: {after} ({})", state.forgotten)));
+        }
+        Ok(state.register(prefix, |change| change.revision > after))
+    }
+
+    /// The present state and everything after it, without a gap between.
+    pub fn subscribe_now(&self, prefix: &str) -> (Slice, Subscription) {
+        let mut state = self.state.lock();
+        let slice = Slice { objects: state.objects.clone(), changed: state.changed };
+        (slice, state.register(prefix, |_| false))
+    }
+
+    pub fn watchers(&self) -> usize {
+        self.state.lock().watchers.len()
+    }
+}
+
+impl State {
+    fn register(&mut self, prefix: &str, missed: impl Fn(&CachedChange) -> bool) -> Subscription {
+        let (sender, live) = mpsc::channel(WATCHER_BACKLOG);
+        self.watchers.retain(|w| !w.sender.is_closed());
+        self.watchers.push(Watcher { prefix: prefix.to_owned(), sender });
+        let missed = self.ring.iter().filter(|c| c.key.starts_with(prefix) && missed(c)).cloned().collect();
+        Subscription { missed, live }
+    }
+}
+
+impl Slice {
+    /// Objects under a local key prefix, in key order, behind `after` when given.
+    pub fn under<'a>(&'a self, prefix: &'a str, after: &str) -> impl Iterator<Item = (&'a Arc<str>, &'a Arc<Object>)> {
+        let start: Arc<str> = if after > prefix { after.into() } else { prefix.into() };
+        let exclusive = after > prefix;
+        let skip = start.clone();
+        self.objects
+            .range(start..)
+            .skip_while(move |(k, _)| exclusive && **k == skip)
+            .take_while(move |(k, _)| k.starts_with(prefix))
+    }
+}

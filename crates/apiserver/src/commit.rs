@@ -1,0 +1,166 @@
+//! The last step of every write: one transaction, then the object as it was stored.
+
+use crate::keys;
+use crate::server::{ApiServer, Cx};
+use bytes::Bytes;
+use meta::status::Result;
+use meta::{Doc, Object, Reason, Status};
+use std::sync::Arc;
+use storage::{Compare, Txn, TxnOutcome, Write};
+
+const NAMESPACES: &str = "/namespaces/";
+
+/// Why a transaction did not commit.
+pub(crate) enum Lost {
+    /// The object itself changed, appeared or vanished.
+    Object,
+    /// The namespace it was to live in is gone.
+    Namespace,
+    /// A scarce thing under this key is taken.
+    Claim(String),
+}
+
+enum Act {
+    Put,
+    Delete,
+}
+
+/// What a write will do once the document is ready: the object's own change and the claims that go with it.
+pub(crate) struct Plan {
+    key: String,
+    act: Act,
+    compares: Vec<Compare>,
+    claims: Vec<Write>,
+}
+
+impl Plan {
+    pub fn create(cx: &Cx<'_>, name: &str) -> Self {
+        let namespace = &cx.call.target.namespace;
+        let key = keys::full(&cx.def, namespace, name);
+        let mut compares = vec![Compare::Absent(key.clone())];
+        if cx.def.namespaced {
+            compares.push(Compare::Present(format!("{NAMESPACES}{namespace}")));
+        }
+        Self { key, act: Act::Put, compares, claims: Vec::new() }
+    }
+
+    pub fn update(cx: &Cx<'_>, current: &Object) -> Self {
+        Self::against(cx, current, Act::Put)
+    }
+
+    pub fn delete(cx: &Cx<'_>, current: &Object) -> Self {
+        Self::against(cx, current, Act::Delete)
+    }
+
+    fn against(cx: &Cx<'_>, current: &Object, act: Act) -> Self {
+        let key = keys::full(&cx.def, &current.meta.namespace, &current.meta.name);
+        let compares = vec![Compare::ModRevision(key.clone(), current.revision)];
+        Self { key, act, compares, claims: Vec::new() }
+    }
+
+    pub fn is_delete(&self) -> bool {
+        matches!(self.act, Act::Delete)
+    }
+
+    /// Takes a scarce thing for this object, or loses the transaction.
+    pub fn claim(&mut self, key: String, value: Bytes) {
+        self.compares.push(Compare::Absent(key.clone()));
+        self.claims.push(Write::Put { key, value, sensitive: false });
+    }
+
+    pub fn release(&mut self, key: String) {
+        self.claims.push(Write::Delete { key });
+    }
+}
+
+impl ApiServer {
+    /// Stores `doc` as planned. A dry run checks what it can and stores nothing.
+    pub(crate) async fn commit(&self, cx: &Cx<'_>, plan: Plan, doc: &Doc) -> Result<Result<Arc<Object>, Lost>> {
+        let stored = self.stored_form(cx, doc);
+        let bytes = Bytes::from(meta::object::canonical(&stored));
+        if bytes.len() > self.config.max_object_bytes {
+            return Err(Status::too_large(self.config.max_object_bytes));
+        }
+        let at = |revision| Object::from_stored(bytes.clone(), revision).map(|o| self.shown_form(cx, o)).map_err(Status::internal)?;
+        if cx.call.options.dry_run {
+            return self.rehearse(&plan).await.map(|lost| match lost {
+                Some(lost) => Ok(Err(lost)),
+                None => at(current_version(doc)).map(Ok),
+            })?;
+        }
+        let (compares, mut writes) = (plan.compares, plan.claims);
+        writes.push(match plan.act {
+            Act::Put => Write::Put { key: plan.key.clone(), value: bytes.clone(), sensitive: cx.def.sensitive },
+            Act::Delete => Write::Delete { key: plan.key.clone() },
+        });
+        match self.caches.store().txn(Txn { compares, writes }).await.map_err(store_error)? {
+            TxnOutcome::Committed { revision } => {
+                self.history.wrote(self);
+                at(revision).map(Ok)
+            }
+            TxnOutcome::Failed { key, .. } => Ok(Err(lost(&plan.key, key))),
+        }
+    }
+
+    /// Checks a plan's conditions without writing.
+    async fn rehearse(&self, plan: &Plan) -> Result<Option<Lost>> {
+        for compare in &plan.compares {
+            let found = self.caches.store().get(compare.key(), None).await.map_err(store_error)?;
+            if !compare.holds(found.map(|entry| entry.mod_revision)) {
+                return Ok(Some(lost(&plan.key, compare.key().to_owned())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The document in the version it is stored as.
+    fn stored_form<'a>(&self, cx: &Cx<'_>, doc: &'a Doc) -> std::borrow::Cow<'a, Doc> {
+        match cx.def.convert {
+            Some(convert) => std::borrow::Cow::Owned((convert.to_storage)(doc.clone())),
+            None => std::borrow::Cow::Borrowed(doc),
+        }
+    }
+
+    /// A stored object in the version that was asked for.
+    pub(crate) fn shown_form(&self, cx: &Cx<'_>, object: Object) -> Result<Arc<Object>> {
+        shown(&cx.def, Arc::new(object))
+    }
+}
+
+/// Converts a stored object to the served version, when the two differ.
+pub(crate) fn shown(def: &api::ResourceDef, object: Arc<Object>) -> Result<Arc<Object>> {
+    match def.convert {
+        None => Ok(object),
+        Some(convert) => {
+            let doc = (convert.from_storage)(object.to_doc());
+            let fields = object.fields.clone();
+            Object::from_doc(&doc, object.revision).map(|o| Arc::new(o.with_fields(fields))).map_err(Status::internal)
+        }
+    }
+}
+
+fn lost(object_key: &str, key: String) -> Lost {
+    if key == object_key {
+        Lost::Object
+    } else if key.starts_with(NAMESPACES) {
+        Lost::Namespace
+    } else {
+        Lost::Claim(key)
+    }
+}
+
+/// What a dry run answers with: the version the object has, none for one that was never stored.
+fn current_version(doc: &Doc) -> u64 {
+    doc["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse().ok()).unwrap_or(0)
+}
+
+pub(crate) fn store_error(error: storage::Error) -> Status {
+    match error {
+        storage::Error::TooLarge { size, limit } => {
+            Status::new(Reason::RequestEntityTooLarge, format!("etcdserver: request is too large ({size} bytes, the limit is {limit})"))
+        }
+        storage::Error::QuotaExceeded { .. } => Status::internal("etcdserver: mvcc: database space exceeded"),
+        storage::Error::Broken { .. } | storage::Error::Closed => Status::new(Reason::ServiceUnavailable, error.to_string()),
+        other => Status::internal(other),
+    }
+}

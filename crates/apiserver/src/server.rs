@@ -1,0 +1,195 @@
+//! One control plane's API server: the one path that every request takes.
+
+use crate::admission::Plugins;
+use crate::authn::Authenticators;
+use crate::cache::{Caches, ResourceCache};
+use crate::config::Config;
+use crate::history::History;
+use api::{Catalog, ResourceDef};
+use auth::{Attributes, Authorizer, Decision};
+use client::{Call, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
+use futures::StreamExt;
+use meta::status::Result;
+use meta::time::SharedClock;
+use meta::{Status, User};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A control plane's API server. Everyone, in process or over TLS, comes in through [`ApiServer::handle`] or
+/// [`ApiServer::handle_watch`] with an identity.
+pub struct ApiServer {
+    pub(crate) config: Config,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) clock: SharedClock,
+    pub(crate) authenticators: Authenticators,
+    pub(crate) authorizer: Box<dyn Authorizer + Send + Sync>,
+    pub(crate) rbac: Arc<auth::rbac::RbacIndex>,
+    pub(crate) plugins: Plugins,
+    pub(crate) history: History,
+    pub(crate) stop: CancellationToken,
+}
+
+/// One request on its way: who asks, what for, and which kind it is about.
+pub(crate) struct Cx<'a> {
+    pub user: &'a User,
+    pub call: &'a Call,
+    pub def: Arc<ResourceDef>,
+}
+
+impl Cx<'_> {
+    pub fn not_found(&self) -> Status {
+        Status::not_found(&self.def.group_resource(), &self.call.target.name)
+    }
+}
+
+impl ApiServer {
+    /// The path of every request but a watch.
+    pub async fn handle(&self, user: &User, call: &Call) -> Result<Reply> {
+        let cx = self.enter(user, call)?;
+        let mut reply = self.dispatch(&cx).await?;
+        self.show(&cx.def, &mut reply)?;
+        Ok(reply)
+    }
+
+    pub async fn handle_watch(&self, user: &User, call: &Call) -> Result<WatchStream> {
+        let cx = self.enter(user, call)?;
+        let stream = self.open_watch(&cx).await?;
+        let def = cx.def.clone();
+        if def.convert.is_none() {
+            return Ok(stream);
+        }
+        Ok(Box::pin(stream.map(move |item| convert_item(&def, item))))
+    }
+
+    /// A handle on this server as `user`, without TCP and TLS and with everything else.
+    pub fn client(self: &Arc<Self>, user: User) -> Client {
+        Client::new(Arc::new(InProcess { server: self.clone(), user }))
+    }
+
+    fn enter<'a>(&self, user: &'a User, call: &'a Call) -> Result<Cx<'a>> {
+        let resource = &call.target.resource;
+        let def = self.catalog.by_path(&resource.group, &resource.version, &resource.resource).ok_or_else(Status::no_such_path)?;
+        let cx = Cx { user, call, def };
+        self.authorize(&cx, call.verb.as_str())?;
+        if !served(&cx) {
+            return Err(Status::method_not_supported(&cx.def.group_resource(), call.verb.as_str()));
+        }
+        Ok(cx)
+    }
+
+    /// Refuses what neither RBAC, the node authorizer nor an access policy allows.
+    pub(crate) fn authorize(&self, cx: &Cx<'_>, verb: &str) -> Result<()> {
+        let target = &cx.call.target;
+        let attributes = Attributes {
+            user: cx.user,
+            verb,
+            group: &target.resource.group,
+            version: &target.resource.version,
+            resource: &target.resource.resource,
+            subresource: &target.subresource,
+            namespace: &target.namespace,
+            name: &target.name,
+            path: "",
+            is_resource: true,
+            field_selector: Some(&cx.call.options.field_selector).filter(|s| !s.is_empty()).map(String::as_str),
+        };
+        self.decide(&attributes)
+    }
+
+    pub(crate) fn decide(&self, attributes: &Attributes<'_>) -> Result<()> {
+        match self.authorizer.authorize(attributes) {
+            Decision::Allow { .. } => Ok(()),
+            Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(auth::forbidden(attributes, &reason)),
+        }
+    }
+
+    async fn dispatch(&self, cx: &Cx<'_>) -> Result<Reply> {
+        if let Some(reply) = self.special(cx).await? {
+            return Ok(reply);
+        }
+        match cx.call.verb {
+            Verb::Get => self.get(cx).await,
+            Verb::List => self.list(cx).await,
+            Verb::Create => self.create(cx).await,
+            Verb::Update | Verb::Patch => self.update(cx).await,
+            Verb::Delete => self.delete(cx).await,
+            Verb::DeleteCollection => self.delete_collection(cx).await,
+            Verb::Watch => Err(Status::bad_request("a watch is opened, not called")),
+        }
+    }
+
+    pub(crate) fn cache_of(&self, def: &ResourceDef) -> Result<Arc<ResourceCache>> {
+        self.caches.of(def.storage()).ok_or_else(|| Status::internal(format!("{} are not stored", def.group_resource())))
+    }
+
+    fn show(&self, def: &ResourceDef, reply: &mut Reply) -> Result<()> {
+        if def.convert.is_none() {
+            return Ok(());
+        }
+        if let ReplyBody::Object(object) = &mut reply.body {
+            *object = crate::commit::shown(def, object.clone())?;
+        }
+        if let ReplyBody::List(list) = &mut reply.body {
+            for object in &mut list.items {
+                *object = crate::commit::shown(def, object.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn caches(&self) -> &Arc<Caches> {
+        &self.caches
+    }
+
+    pub(crate) fn no_namespace(&self, namespace: &str) -> Status {
+        Status::not_found(&meta::GroupResource::new("", "namespaces"), namespace)
+    }
+}
+
+fn convert_item(def: &ResourceDef, item: WatchItem) -> WatchItem {
+    match item {
+        WatchItem::Event(event) => match crate::commit::shown(def, event.object.clone()) {
+            Ok(object) => WatchItem::Event(Arc::new(client::Event::new(event.kind, object))),
+            Err(status) => WatchItem::Error(status),
+        },
+        other => other,
+    }
+}
+
+/// Whether the kind, or its subresource, knows the verb and the shape of the path.
+fn served(cx: &Cx<'_>) -> bool {
+    let (call, def) = (cx.call, &cx.def);
+    let verb = call.verb.as_str();
+    if def.namespaced && call.target.namespace.is_empty() && !matches!(call.verb, Verb::List | Verb::Watch) {
+        return false;
+    }
+    match call.target.subresource.as_str() {
+        "" => def.allows(verb),
+        name => def.subresource(name).is_some_and(|s| s.verbs.iter().any(|v| v == verb)),
+    }
+}
+
+/// The in-process transport. Its user is fixed when it is made; a call cannot bring another.
+struct InProcess {
+    server: Arc<ApiServer>,
+    user: User,
+}
+
+#[async_trait::async_trait]
+impl Transport for InProcess {
+    async fn call(&self, call: Call) -> Result<Reply> {
+        self.server.handle(&self.user, &call).await
+    }
+    async fn watch(&self, call: Call) -> Result<WatchStream> {
+        self.server.handle_watch(&self.user, &call).await
+    }
+}

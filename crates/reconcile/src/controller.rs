@@ -1,0 +1,124 @@
+//! The one loop: take a key, reconcile it, hand the outcome to the queue's backoff policy.
+
+use crate::{Informer, ObjectChange, ObjectKey, Queue};
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// When a reconciled key wants to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// When something it watches changes.
+    OnChange,
+    /// At a promised hour (a lease, a deadline), or on change.
+    After(Duration),
+}
+
+/// Why a pass failed. The queue tries again after a pause.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Api(#[from] meta::Status),
+    #[error("{0}")]
+    Waiting(String),
+}
+
+impl Error {
+    /// Conflicts and waits are how level-triggered work goes, not news.
+    fn is_news(&self) -> bool {
+        !matches!(self, Self::Waiting(_)) && !matches!(self, Self::Api(s) if s.reason == meta::Reason::Conflict)
+    }
+}
+
+/// Where controllers run: a task tree with one end.
+#[derive(Clone)]
+pub struct Runtime {
+    pub tasks: TaskTracker,
+    pub stop: CancellationToken,
+}
+
+impl Runtime {
+    pub fn new() -> Self {
+        Self { tasks: TaskTracker::new(), stop: CancellationToken::new() }
+    }
+
+    /// A runtime that ends with this one or before it.
+    pub fn child(&self) -> Self {
+        Self { tasks: self.tasks.clone(), stop: self.stop.child_token() }
+    }
+
+    /// Stops every task and waits for the last.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A named queue, fed by informers and emptied by workers.
+pub struct Controller<K = ObjectKey> {
+    name: &'static str,
+    queue: Arc<Queue<K>>,
+    runtime: Runtime,
+}
+
+impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
+    pub fn new(name: &'static str, runtime: &Runtime) -> Self {
+        let queue = Queue::new(runtime.tasks.clone(), runtime.stop.clone());
+        Self { name, queue, runtime: runtime.clone() }
+    }
+
+    pub fn queue(&self) -> &Arc<Queue<K>> {
+        &self.queue
+    }
+
+    /// Queues what `keys_of` makes of each change.
+    pub fn watches<I>(self, informer: &Informer, keys_of: impl Fn(&ObjectChange) -> I + Send + Sync + 'static) -> Self
+    where
+        I: IntoIterator<Item = K>,
+    {
+        let queue = self.queue.clone();
+        informer.on_change(move |change| keys_of(change).into_iter().for_each(|key| queue.add(key)));
+        self
+    }
+
+    /// Starts `workers` tasks that reconcile until the runtime stops.
+    pub fn run<F, Fut>(self, workers: usize, reconcile: F)
+    where
+        F: Fn(K) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Next, Error>> + Send + 'static,
+    {
+        let reconcile = Arc::new(reconcile);
+        for _ in 0..workers {
+            let (queue, reconcile, name) = (self.queue.clone(), reconcile.clone(), self.name);
+            self.runtime.tasks.spawn(async move {
+                while let Some(key) = queue.next().await {
+                    let outcome = reconcile(key.clone()).await;
+                    match &outcome {
+                        Ok(Next::OnChange) => {}
+                        Ok(Next::After(delay)) => queue.add_after(key.clone(), *delay),
+                        Err(error) if error.is_news() => tracing::warn!(controller = name, ?key, %error, "reconcile failed"),
+                        Err(error) => tracing::debug!(controller = name, ?key, %error, "trying again"),
+                    }
+                    queue.done(key, outcome.is_ok());
+                }
+            });
+        }
+    }
+}
+
+impl Controller<ObjectKey> {
+    /// Queues each changed object under its own key.
+    pub fn watches_own(self, informer: &Informer) -> Self {
+        self.watches(informer, |change| [ObjectKey::of(change.object())])
+    }
+}

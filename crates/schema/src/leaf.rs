@@ -1,0 +1,155 @@
+//! Values that are strings (or numbers) with a meaning: times, quantities, bytes. Checked and made canonical here.
+
+use crate::types::Shape;
+use serde_json::Value;
+
+#[derive(Debug, PartialEq)]
+pub enum LeafError {
+    /// Another JSON type.
+    Mismatch,
+    /// Reported unless a fatal error follows.
+    Saved(String),
+    /// Ends decoding upstream.
+    Fatal(String),
+}
+
+/// Brings a value to the form that upstream's encoder gives it.
+pub fn canonical(shape: &Shape, value: &mut Value) -> Result<(), LeafError> {
+    match (shape, &mut *value) {
+        (Shape::Quantity, Value::Number(n)) => *value = Value::String(quantity(&n.to_string())?),
+        (Shape::Quantity, Value::String(text)) => *text = quantity(text)?,
+        (Shape::Quantity, _) => return Err(LeafError::Fatal(QUANTITY_FORM.into())),
+        (Shape::IntOrString, Value::String(_)) => {}
+        (Shape::IntOrString, Value::Number(n)) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {}
+        (Shape::Time, Value::String(text)) => *text = time(text)?.to_string(),
+        (Shape::MicroTime, Value::String(text)) => *text = time(text)?.micro(),
+        (Shape::Duration, Value::String(text)) => duration(text)?,
+        (Shape::Bytes, Value::String(text)) => bytes(text)?,
+        _ => return Err(LeafError::Mismatch),
+    }
+    Ok(())
+}
+
+const QUANTITY_FORM: &str =
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+fn quantity(text: &str) -> Result<String, LeafError> {
+    if is_quantity(text) { Ok(text.to_owned()) } else { Err(LeafError::Fatal(QUANTITY_FORM.into())) }
+}
+
+fn is_quantity(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits = unsigned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &unsigned[..unsigned.len() - digits.len()];
+    let exponent = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    let suffix = match digits {
+        "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" => true,
+        _ => digits.strip_prefix(['e', 'E']).is_some_and(|e| exponent(e.strip_prefix(['+', '-']).unwrap_or(e))),
+    };
+    number.bytes().any(|b| b.is_ascii_digit()) && number.matches('.').count() <= 1 && suffix
+}
+
+fn time(text: &str) -> Result<meta::Time, LeafError> {
+    meta::Time::parse(text).ok_or_else(|| LeafError::Fatal(time_problem(text)))
+}
+
+const LAYOUT: [&str; 12] = ["2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05", "Z07:00"];
+
+/// `time.ParseError`: which part of the layout the text stops fitting at.
+fn time_problem(text: &str) -> String {
+    let mut rest = text;
+    let mut element = "Z07:00";
+    for part in LAYOUT {
+        let taken = match part {
+            "2006" => digits(rest, 4),
+            "01" | "02" | "15" | "04" | "05" => digits(rest, 2),
+            "Z07:00" => None,
+            literal => rest.strip_prefix(literal),
+        };
+        element = part;
+        match taken {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {rest:?} as {element:?}")
+}
+
+fn digits(text: &str, count: usize) -> Option<&str> {
+    let (head, rest) = text.split_at_checked(count)?;
+    head.bytes().all(|b| b.is_ascii_digit()).then_some(rest)
+}
+
+/// Go's `time.ParseDuration`: signed decimals with units, `1h30m`.
+fn duration(text: &str) -> Result<(), LeafError> {
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let mut ok = !rest.is_empty();
+    while ok && !rest.is_empty() && rest != "0" {
+        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let after = ["ns", "us", "µs", "ms", "s", "m", "h"].iter().find_map(|u| {
+            unit.strip_prefix(u).filter(|after| after.is_empty() || after.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+        });
+        ok = unit.len() < rest.len() && after.is_some();
+        rest = after.unwrap_or_default();
+    }
+    if ok { Ok(()) } else { Err(LeafError::Fatal(format!("time: invalid duration {text:?}"))) }
+}
+
+/// Standard base64 with padding; line breaks are allowed and do not stay.
+fn bytes(text: &mut String) -> Result<(), LeafError> {
+    if text.contains(['\n', '\r']) {
+        text.retain(|c| c != '\n' && c != '\r');
+    }
+    match bad_base64(text.as_bytes()) {
+        None => Ok(()),
+        Some(at) => Err(LeafError::Saved(format!("illegal base64 data at input byte {at}"))),
+    }
+}
+
+fn bad_base64(text: &[u8]) -> Option<usize> {
+    let padding = text.iter().rev().take(2).take_while(|b| **b == b'=').count();
+    let body = &text[..text.len() - padding];
+    let bad = body.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')));
+    match bad {
+        Some(at) => Some(at),
+        None if text.len() % 4 != 0 => Some(if padding > 0 { body.len() } else { text.len() / 4 * 4 + text.len() % 4 }),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn leaves_are_checked_and_made_canonical() {
+        let cases = [
+            (Shape::Quantity, json!(1), Ok(json!("1"))),
+            (Shape::Quantity, json!("100m"), Ok(json!("100m"))),
+            (Shape::Quantity, json!("1x"), Err(LeafError::Fatal(QUANTITY_FORM.into()))),
+            (Shape::IntOrString, json!("http"), Ok(json!("http"))),
+            (Shape::IntOrString, json!(80), Ok(json!(80))),
+            (Shape::IntOrString, json!(true), Err(LeafError::Mismatch)),
+            (Shape::Time, json!("2024-01-01T02:00:00.5+02:00"), Ok(json!("2024-01-01T00:00:00Z"))),
+            (Shape::MicroTime, json!("2024-01-01T00:00:00Z"), Ok(json!("2024-01-01T00:00:00.000000Z"))),
+            (
+                Shape::Time,
+                json!("soon"),
+                Err(LeafError::Fatal(
+                    "parsing time \"soon\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"soon\" as \"2006\"".into(),
+                )),
+            ),
+            (Shape::Duration, json!("1h30m"), Ok(json!("1h30m"))),
+            (Shape::Duration, json!("1"), Err(LeafError::Fatal("time: invalid duration \"1\"".into()))),
+            (Shape::Bytes, json!("YWJj\nZA=="), Ok(json!("YWJjZA=="))),
+            (Shape::Bytes, json!("a!bc"), Err(LeafError::Saved("illegal base64 data at input byte 1".into()))),
+            (Shape::Bytes, json!(1), Err(LeafError::Mismatch)),
+        ];
+        for (shape, mut value, expected) in cases {
+            let shown = format!("{shape:?} {value}");
+            let found = canonical(&shape, &mut value).map(|()| value);
+            assert_eq!(found, expected, "{shown}");
+        }
+    }
+}

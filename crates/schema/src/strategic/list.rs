@@ -1,0 +1,155 @@
+//! Merging of lists: by key, or as sets of scalars; then the order.
+
+use super::{Members, PATCH, Place, Result, bad_patch_type, go_map, go_text, merge_map, place_of};
+use crate::patch::PatchError;
+use crate::types::{Node, Types};
+use serde_json::Value;
+
+/// Merges a list by its node's strategy. `deleting` means the patch lists scalars to take out.
+pub fn merge_list(types: &Types, node: &Node, original: Vec<Value>, patch: Vec<Value>, deleting: bool) -> Result<Vec<Value>> {
+    let Some(first) = original.first().or(patch.first()) else { return Ok(original) };
+    let maps = first.is_object();
+    if first.is_array() {
+        return Err(PatchError::Unprocessable("lists of lists are not supported".into()));
+    }
+    if original.iter().chain(&patch).any(|v| std::mem::discriminant(v) != std::mem::discriminant(first)) {
+        let shown = format!("[{} {}]", go_text(&Value::Array(original)), go_text(&Value::Array(patch)));
+        return Err(PatchError::Internal(format!("list element types are not identical: {shown}")));
+    }
+    if deleting && !maps {
+        return Ok(original.into_iter().filter(|v| !patch.contains(v)).collect());
+    }
+    let server_order = original.clone();
+    if !maps {
+        let mut merged: Vec<Value> = Vec::with_capacity(original.len() + patch.len());
+        for value in original.into_iter().chain(patch.iter().cloned()) {
+            if !merged.contains(&value) {
+                merged.push(value);
+            }
+        }
+        return reorder(merged, &patch, &server_order, None);
+    }
+    let key = node.merge_key().ok_or_else(|| PatchError::Internal("cannot merge lists without merge key".into()))?;
+    let (original, patch) = directives(original, patch, key)?;
+    let server_order = original.clone();
+    let merged = merge_items(types, place_of(node), original, &patch, key)?;
+    reorder(merged, &patch, &server_order, Some(key))
+}
+
+fn no_key(item: &Members, key: &str) -> PatchError {
+    PatchError::Internal(format!("map: {} does not contain declared merge key: {key}", go_map(item)))
+}
+
+fn key_of<'a>(item: &'a Value, key: &str) -> Result<&'a Value> {
+    let members = item.as_object().ok_or_else(|| PatchError::Internal("value for key 0 is not a map".into()))?;
+    members.get(key).ok_or_else(|| no_key(members, key))
+}
+
+fn position(items: &[Value], key: &str, wanted: &Value) -> Option<usize> {
+    items.iter().position(|item| item.get(key) == Some(wanted))
+}
+
+/// Carries out `$patch` in items: delete takes matches out, replace drops the old list.
+fn directives(mut original: Vec<Value>, patch: Vec<Value>, key: &str) -> Result<(Vec<Value>, Vec<Value>)> {
+    let mut rest = Vec::with_capacity(patch.len());
+    let mut replace = false;
+    for item in patch {
+        let Some(members) = item.as_object() else { continue };
+        match members.get(PATCH) {
+            None => rest.push(item),
+            Some(directive) => match directive.as_str() {
+                Some("delete") => {
+                    let gone = members.get(key).ok_or_else(|| no_key(members, key))?;
+                    original.retain(|old| old.get(key) != Some(gone));
+                }
+                Some("replace") => replace = true,
+                Some("merge") => {
+                    return Err(PatchError::Internal("merging lists cannot yet be specified in the patch".into()));
+                }
+                _ => return Err(bad_patch_type(directive, members)),
+            },
+        }
+    }
+    Ok(if replace { (rest, Vec::new()) } else { (original, rest) })
+}
+
+fn merge_items(types: &Types, place: Place<'_>, mut original: Vec<Value>, patch: &[Value], key: &str) -> Result<Vec<Value>> {
+    for item in patch {
+        let wanted = key_of(item, key)?;
+        let found = position(&original, key, wanted);
+        match (found, item) {
+            (Some(at), Value::Object(change)) => {
+                if let Value::Object(old) = std::mem::take(&mut original[at]) {
+                    original[at] = Value::Object(merge_map(types, place, old, change.clone())?);
+                }
+            }
+            _ => original.push(item.clone()),
+        }
+    }
+    Ok(original)
+}
+
+/// Where a value stands in a list that gives the order.
+fn rank(order: &[Value], value: &Value, key: Option<&str>) -> Option<usize> {
+    match key {
+        None => order.iter().position(|v| v == value),
+        Some(key) => position(order, key, value.get(key)?),
+    }
+}
+
+/// Items that the patch names follow its order; the others keep the server's, and go before a patched item
+/// where they stood before it.
+pub fn reorder(merged: Vec<Value>, order: &[Value], server: &[Value], key: Option<&str>) -> Result<Vec<Value>> {
+    if let Some(key) = key {
+        merged.iter().chain(order).try_for_each(|item| key_of(item, key).map(drop))?;
+    }
+    let (mut patched, mut others): (Vec<Value>, Vec<Value>) = merged.into_iter().partition(|v| rank(order, v, key).is_some());
+    patched.sort_by_key(|v| rank(order, v, key));
+    others.sort_by_key(|v| rank(server, v, key).unwrap_or(usize::MAX));
+    let mut out = Vec::with_capacity(patched.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for item in patched {
+        let before = |other: &Value| match (rank(server, other, key), rank(server, &item, key)) {
+            (Some(other), Some(item)) => other < item,
+            _ => false,
+        };
+        while let Some(other) = others.next_if(before) {
+            out.push(other);
+        }
+        out.push(item);
+    }
+    out.extend(others);
+    Ok(out)
+}
+
+/// The patch's own items must come in the order that `$setElementOrder` states.
+pub fn check_order(patch: &[Value], order: &[Value], key: Option<&str>) -> Result<()> {
+    if patch.is_empty() || order.is_empty() {
+        return Ok(());
+    }
+    let identity = |item: &Value| key.map_or_else(|| Ok(item.clone()), |key| key_of(item, key).cloned());
+    let mut rest = order.iter();
+    for item in patch.iter().filter(|i| i.get(PATCH).is_none()) {
+        let wanted = identity(item)?;
+        let found = rest.try_fold(false, |_, stated| match identity(stated) {
+            Ok(stated) if stated == wanted => Err(Ok(())),
+            Ok(_) => Ok(false),
+            Err(e) => Err(Err(e)),
+        });
+        match found {
+            Err(Ok(())) => {}
+            Err(Err(error)) => return Err(error),
+            Ok(_) => return Err(order_mismatch(patch, order)),
+        }
+    }
+    Ok(())
+}
+
+fn order_mismatch(patch: &[Value], order: &[Value]) -> PatchError {
+    let shown = |items: &[Value]| go_text(&Value::Array(items.to_vec()));
+    PatchError::Internal(format!(
+        "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
+        shown(patch),
+        shown(order)
+    ))
+}
