@@ -1,7 +1,7 @@
 //! The main job, told with the stock clients: every step is a command that a person could type, with its time and its proof.
 
 mod bad_input;
-mod cloud;
+pub mod cloud;
 mod crash;
 mod kubectl;
 mod outcome;

@@ -28,7 +28,12 @@ pub const EXTRA_KINDS: &[(&str, &str, &str, &str)] = &[
     ("io.k8s.api.core.v1.PodPortForwardOptions", "", "v1", "PodPortForwardOptions"),
     ("io.k8s.api.core.v1.PodProxyOptions", "", "v1", "PodProxyOptions"),
     ("io.k8s.api.core.v1.ServiceProxyOptions", "", "v1", "ServiceProxyOptions"),
-    ("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ConversionReview", "apiextensions.k8s.io", "v1", "ConversionReview"),
+    (
+        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ConversionReview",
+        "apiextensions.k8s.io",
+        "v1",
+        "ConversionReview",
+    ),
     ("io.k8s.apimachinery.pkg.apis.meta.v1.CreateOptions", "meta.k8s.io", "v1", "CreateOptions"),
     ("io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata", "meta.k8s.io", "v1", "PartialObjectMetadata"),
     ("io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadataList", "meta.k8s.io", "v1", "PartialObjectMetadataList"),
@@ -39,10 +44,8 @@ pub const EXTRA_KINDS: &[(&str, &str, &str, &str)] = &[
 
 /// Defaults of fields that are keys of a map list: without them two items cannot be told apart
 /// (`+default` markers in staging/src/k8s.io/api/core/v1/types.go).
-pub const KEY_DEFAULTS: &[(&str, &str, &str)] = &[
-    ("io.k8s.api.core.v1.ContainerPort", "protocol", "TCP"),
-    ("io.k8s.api.core.v1.ServicePort", "protocol", "TCP"),
-];
+pub const KEY_DEFAULTS: &[(&str, &str, &str)] =
+    &[("io.k8s.api.core.v1.ContainerPort", "protocol", "TCP"), ("io.k8s.api.core.v1.ServicePort", "protocol", "TCP")];
 
 /// Aggregated discovery order (the priorities of cmd/kube-apiserver/app/aggregator.go).
 pub const GROUP_ORDER: &[&str] = &[

@@ -96,7 +96,9 @@ fn row(main: &Entry, subs: &[Entry]) -> Value {
     let short = hand::SHORT_NAMES.iter().find(|(g, p, _)| g == group && *p == main.plural).map(|(.., names)| *names);
     row["shortNames"] = json!(short.unwrap_or_default());
     row["categories"] = json!(categories(group, &main.plural));
-    if let Some((_, stored)) = hand::STORED_AS.iter().find(|(served, _)| *served == (group.as_str(), version.as_str(), kind.as_str())) {
+    if let Some((_, stored)) =
+        hand::STORED_AS.iter().find(|(served, _)| *served == (group.as_str(), version.as_str(), kind.as_str()))
+    {
         row["storedAs"] = json!(stored);
     }
     row

@@ -41,7 +41,8 @@ fn wheel(root: &Path, work: &Path, package: &str, version: &str) -> Result<PathB
             .arg(&dir),
     )?;
     let entries = std::fs::read_dir(&dir).map_err(|e| e.to_string())?;
-    let file = entries.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "whl")).ok_or("pip left no wheel")?;
+    let file =
+        entries.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "whl")).ok_or("pip left no wheel")?;
     let partial = dir.join("partial");
     output(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&file).arg(&partial))?;
     std::fs::rename(&partial, &unpacked).map_err(|e| e.to_string())?;

@@ -18,7 +18,8 @@ pub fn join(openapi: &Value, go: &Value) -> Result<Vec<Value>, String> {
         same_members(name, fields, definition)?;
         rows.push(row(name, fields, definition)?);
     }
-    let missing: Vec<&String> = openapi.keys().filter(|name| !go.contains_key(*name) && !hand::LEAF_TYPES.contains(&name.as_str())).collect();
+    let missing: Vec<&String> =
+        openapi.keys().filter(|name| !go.contains_key(*name) && !hand::LEAF_TYPES.contains(&name.as_str())).collect();
     if missing.is_empty() { Ok(rows) } else { Err(format!("types without Go facts: {missing:?}")) }
 }
 
@@ -33,7 +34,11 @@ fn same_members(name: &str, fields: &Value, definition: &Value) -> Result<(), St
     let mut found: Vec<&str> = fields.as_array().into_iter().flatten().filter_map(|f| f["name"].as_str()).collect();
     expected.sort_unstable();
     found.sort_unstable();
-    if expected == found || expected.is_empty() { Ok(()) } else { Err(format!("{name}: {found:?} in Go, {expected:?} in OpenAPI")) }
+    if expected == found || expected.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{name}: {found:?} in Go, {expected:?} in OpenAPI"))
+    }
 }
 
 fn row(name: &str, fields: &Value, definition: &Value) -> Result<Value, String> {
