@@ -29,7 +29,7 @@ pub fn service_account(world: &mut World) -> Result<()> {
     ])?;
     // A bound token dies with its account.
     world.ok("kubectl delete serviceaccount robot -n shop")?;
-    world.fails("kubectl --context=robot get configmap settings")?.says(&["Unauthorized"])?;
+    world.fails("kubectl --context=robot get configmap settings")?.says(&["must be logged in to the server"])?;
     Ok(())
 }
 
