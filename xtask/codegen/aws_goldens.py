@@ -174,11 +174,11 @@ def suite():
             members = {m.name: m for m in archive.getmembers() if "/aws4_testsuite/" in m.name}
             for name in sorted(n for n in members if n.endswith(".req")):
                 read = lambda n: archive.extractfile(members[n]).read().decode().replace("\r", "")
-                rows.append(case(name.rsplit("/", 1)[1][:-4], read(name), read(name[:-4] + ".authz")))
+                rows.append(case(name.rsplit("/", 1)[1][:-4], read(name), read(name[:-4] + ".authz"), read(name[:-4] + ".creq")))
     return rows
 
 
-def case(name, raw, authorization):
+def case(name, raw, authorization, canonical):
     head, _, body = raw.partition("\n\n")
     first, *lines = head.split("\n")
     method, target = first.split(" ", 1)
@@ -190,6 +190,9 @@ def case(name, raw, authorization):
         elif line:
             key, value = line.split(":", 1)
             headers.append([key.lower(), value])
+    # The case of a signer that adds the session token itself.
+    token = [line.split(":", 1) for line in canonical.split("\n") if line.startswith("x-amz-security-token:")]
+    headers += [pair for pair in token if pair[0] not in [name for name, _ in headers]]
     path, _, query = target.partition("?")
     request = {"method": method, "path": path, "query": query, "headers": headers + [["authorization", authorization.strip()]], "body": body}
     return {"name": name, "request": request}

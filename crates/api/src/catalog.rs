@@ -1,5 +1,6 @@
 //! Everything one control plane serves: the schema's facts joined with the rows of [`crate::kinds`], or records.
 
+use crate::columns;
 use crate::def::{ResourceDef, Subresource};
 use crate::kinds::{self, Row};
 use crate::record::RecordKind;
@@ -167,7 +168,7 @@ fn built_in(facts: &ResourceFacts, schema: &Schema) -> ResourceDef {
         subresources: subresources(facts),
         ..ResourceDef::record(&facts.gvk().api_version(), &facts.kind, &facts.plural)
     };
-    // The record's plain columns stand until the kind's own are set.
+    def.columns = columns::columns(&facts.group, &facts.kind, schema.version());
     def.name_check = names::dns_subdomain;
     def.unconditional_update = true;
     def.generation = crate::Generation::Untracked;

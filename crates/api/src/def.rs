@@ -97,6 +97,9 @@ impl Column {
     }
 }
 
+/// Reads a document at an hour.
+pub type CellFn = dyn Fn(&Doc, Time) -> Doc + Send + Sync;
+
 #[derive(Clone)]
 pub enum Cell {
     Name,
@@ -112,7 +115,7 @@ pub enum Cell {
     Count(&'static str),
     Of(fn(&Doc, Time) -> Doc),
     /// For columns that are themselves data, such as a custom resource's.
-    With(Arc<dyn Fn(&Doc, Time) -> Doc + Send + Sync>),
+    With(Arc<CellFn>),
 }
 
 impl fmt::Debug for Cell {
@@ -221,5 +224,9 @@ impl ResourceDef {
     }
     pub fn storage(&self) -> &Gvr {
         self.stored_as.as_ref().unwrap_or(&self.gvr)
+    }
+    /// The apiVersion of stored objects.
+    pub fn storage_version(&self) -> String {
+        self.storage().api_version()
     }
 }

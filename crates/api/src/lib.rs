@@ -8,6 +8,7 @@ pub mod kinds;
 pub mod object_meta;
 mod record;
 pub mod rules;
+mod selectable;
 mod strategy;
 
 pub use catalog::{Catalog, GroupEntry};

@@ -204,9 +204,7 @@ mod tests {
             (
                 "ownerReferences",
                 json!([{"apiVersion": "a/b/c", "kind": "Pod", "name": "a", "uid": "1"}]),
-                Some(
-                    "metadata.ownerReferences[0].apiVersion: Invalid value: \"a/b/c\": must be <group>/<version> or <version>",
-                ),
+                Some("metadata.ownerReferences[0].apiVersion: Invalid value: \"a/b/c\": must be <group>/<version> or <version>"),
             ),
             ("finalizers", json!(["example.com/a"]), None),
             (
@@ -232,7 +230,11 @@ mod tests {
         let mut errors = FieldErrors::default();
         validate(&def(), &doc, &mut errors);
         let text = texts(errors).remove(0);
-        assert!(text.ends_with("Only one reference can have Controller set to true. Found \"true\" in references for Pod/x and Pod/y"));
+        assert!(
+            text.ends_with(
+                "Only one reference can have Controller set to true. Found \"true\" in references for Pod/x and Pod/y"
+            )
+        );
     }
 
     #[test]

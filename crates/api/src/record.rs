@@ -19,7 +19,7 @@ fn words(words: &[&str]) -> Vec<String> {
 
 fn column(name: &'static str, kind: &'static str, cell: Cell) -> Column {
     let format = if matches!(cell, Cell::Name) { "name" } else { "" };
-    Column { name, kind, format, description: "", priority: 0, cell }
+    Column::new(name, kind, cell).format(format)
 }
 
 impl ResourceDef {

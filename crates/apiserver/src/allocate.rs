@@ -52,7 +52,11 @@ impl Held {
         let ips = many.chain(std::iter::once(&service["spec"]["clusterIP"])).filter_map(Doc::as_str);
         held.ips = ips.filter(|ip| !ip.is_empty() && *ip != HEADLESS).map(str::to_owned).collect();
         let ports = service["spec"]["ports"].as_array().into_iter().flatten().map(|p| &p["nodePort"]);
-        held.ports = ports.chain(std::iter::once(&service["spec"]["healthCheckNodePort"])).filter_map(Doc::as_u64).filter(|p| *p > 0).collect();
+        held.ports = ports
+            .chain(std::iter::once(&service["spec"]["healthCheckNodePort"]))
+            .filter_map(Doc::as_u64)
+            .filter(|p| *p > 0)
+            .collect();
         held
     }
 }
@@ -152,13 +156,17 @@ impl ApiServer {
 
     fn check_in_range(&self, doc: &Doc, ip: &str) -> Result<()> {
         let range = self.config.service_cidr;
-        let inside = ip.parse().is_ok_and(|ip: Ipv4Addr| range.is_some_and(|r| r.contains(&ip) && ip != r.network() && ip != r.broadcast()));
+        let inside = ip
+            .parse()
+            .is_ok_and(|ip: Ipv4Addr| range.is_some_and(|r| r.contains(&ip) && ip != r.network() && ip != r.broadcast()));
         if inside {
             return Ok(());
         }
         let mut errors = FieldErrors::default();
         let range = range.map(|r| r.to_string()).unwrap_or_default();
-        let why = format!("failed to allocate IP {ip}: the provided IP ({ip}) is not in the valid range. The range of valid IPs is {range}");
+        let why = format!(
+            "failed to allocate IP {ip}: the provided IP ({ip}) is not in the valid range. The range of valid IPs is {range}"
+        );
         errors.invalid(&Path::new("spec.clusterIPs"), json!([ip]), why);
         let name = doc["metadata"]["name"].as_str().unwrap_or_default();
         Err(Status::invalid(&meta::GroupKind::new("", "Service"), name, &errors))
@@ -169,7 +177,12 @@ impl ApiServer {
     fn free_ip(&self, doc: &Doc) -> Result<Ipv4Addr> {
         let full = || {
             let mut errors = FieldErrors::default();
-            errors.push(meta::field::ErrorKind::InternalError, &Path::new("spec.clusterIPs"), Doc::Null, "failed to allocate a serviceIP: range is full");
+            errors.push(
+                meta::field::ErrorKind::InternalError,
+                &Path::new("spec.clusterIPs"),
+                Doc::Null,
+                "failed to allocate a serviceIP: range is full",
+            );
             Status::invalid(&meta::GroupKind::new("", "Service"), doc["metadata"]["name"].as_str().unwrap_or_default(), &errors)
         };
         let range = self.config.service_cidr.ok_or_else(full)?;
@@ -231,7 +244,8 @@ impl ApiServer {
             return Ok(());
         }
         let mut errors = FieldErrors::default();
-        let why = format!("provided port is not in the valid range. The range of valid ports is {}-{}", range.start(), range.end());
+        let why =
+            format!("provided port is not in the valid range. The range of valid ports is {}-{}", range.start(), range.end());
         errors.invalid(&Path::new("spec.ports").index(index).child("nodePort"), port, why);
         Err(Status::invalid(&cx.def.gvk().group_kind(), doc["metadata"]["name"].as_str().unwrap_or_default(), &errors))
     }
@@ -244,7 +258,7 @@ impl ApiServer {
     }
 
     /// Randomness by way of the clock's identifiers, so that tests can fix both.
-    fn random(&self) -> u64 {
+    pub(crate) fn random(&self) -> u64 {
         let uid = self.clock.new_uid().replace('-', "");
         u64::from_str_radix(&uid[16..], 16).unwrap_or_default() & (u64::MAX >> 4) // a uid is always hexadecimal
     }

@@ -81,7 +81,8 @@ impl ApiServer {
         if bytes.len() > self.config.max_object_bytes {
             return Err(Status::too_large(self.config.max_object_bytes));
         }
-        let at = |revision| Object::from_stored(bytes.clone(), revision).map(|o| self.shown_form(cx, o)).map_err(Status::internal)?;
+        let at =
+            |revision| Object::from_stored(bytes.clone(), revision).map(|o| self.shown_form(cx, o)).map_err(Status::internal)?;
         if cx.call.options.dry_run {
             return self.rehearse(&plan).await.map(|lost| match lost {
                 Some(lost) => Ok(Err(lost)),
@@ -156,9 +157,10 @@ fn current_version(doc: &Doc) -> u64 {
 
 pub(crate) fn store_error(error: storage::Error) -> Status {
     match error {
-        storage::Error::TooLarge { size, limit } => {
-            Status::new(Reason::RequestEntityTooLarge, format!("etcdserver: request is too large ({size} bytes, the limit is {limit})"))
-        }
+        storage::Error::TooLarge { size, limit } => Status::new(
+            Reason::RequestEntityTooLarge,
+            format!("etcdserver: request is too large ({size} bytes, the limit is {limit})"),
+        ),
         storage::Error::QuotaExceeded { .. } => Status::internal("etcdserver: mvcc: database space exceeded"),
         storage::Error::Broken { .. } | storage::Error::Closed => Status::new(Reason::ServiceUnavailable, error.to_string()),
         other => Status::internal(other),

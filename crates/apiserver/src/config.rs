@@ -1,6 +1,6 @@
 //! What one control plane is told when it starts.
 
-use auth::access::AccessIndex;
+use auth::access::{AccessIndex, CallerIdentity};
 use ipnet::Ipv4Net;
 use std::sync::Arc;
 
@@ -11,11 +11,13 @@ pub const MAX_OBJECT_BYTES: usize = 1536 * 1024;
 /// `MaxRequestBodyBytes` of k8s.io/apiserver.
 pub const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
-/// Answers who is behind an AWS-signed cluster token. Implemented by composition over STS.
+/// Answers who is behind an AWS-signed cluster token. Implemented by composition over STS and EC2.
 #[async_trait::async_trait]
-pub trait CallerIdentity: Send + Sync {
+pub trait CallerVerifier: Send + Sync {
     /// The caller's identity, or None when STS refuses the request in the token.
-    async fn verify(&self, token: &str) -> Option<auth::access::Caller>;
+    async fn verify(&self, token: &str) -> Option<CallerIdentity>;
+    /// The private DNS name of an instance, which is what its node is called.
+    fn private_dns(&self, instance: &str) -> Option<String>;
 }
 
 #[derive(Clone)]
@@ -31,8 +33,6 @@ pub struct Config {
     /// `https://…` of the service account issuer.
     pub issuer: String,
     pub token_audiences: Vec<String>,
-    /// Where the API server is reached; what Service `kubernetes` leads to.
-    pub advertise: Option<std::net::SocketAddr>,
     pub access: Arc<AccessIndex>,
-    pub caller_identity: Option<Arc<dyn CallerIdentity>>,
+    pub caller_verifier: Option<Arc<dyn CallerVerifier>>,
 }

@@ -5,28 +5,34 @@ use crate::authn::Authenticators;
 use crate::cache::{Caches, ResourceCache};
 use crate::config::Config;
 use crate::history::History;
-use api::{Catalog, ResourceDef};
+use crate::published::Published;
+use api::ResourceDef;
 use auth::{Attributes, Authorizer, Decision};
 use client::{Call, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
 use futures::StreamExt;
 use meta::status::Result;
 use meta::time::SharedClock;
-use meta::{Status, User};
+use meta::{FieldSelector, Status, User};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio_util::sync::CancellationToken;
 
 /// A control plane's API server. Everyone, in process or over TLS, comes in through [`ApiServer::handle`] or
 /// [`ApiServer::handle_watch`] with an identity.
 pub struct ApiServer {
     pub(crate) config: Config,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) published: Arc<Published>,
     pub(crate) caches: Arc<Caches>,
     pub(crate) clock: SharedClock,
     pub(crate) authenticators: Authenticators,
-    pub(crate) authorizer: Box<dyn Authorizer + Send + Sync>,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) rbac: Arc<auth::rbac::RbacIndex>,
     pub(crate) plugins: Plugins,
     pub(crate) history: History,
+    /// The caches are being fed.
+    pub(crate) following: AtomicBool,
+    /// What every cluster starts with is there.
+    pub(crate) bootstrapped: AtomicBool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -69,7 +75,11 @@ impl ApiServer {
 
     fn enter<'a>(&self, user: &'a User, call: &'a Call) -> Result<Cx<'a>> {
         let resource = &call.target.resource;
-        let def = self.catalog.by_path(&resource.group, &resource.version, &resource.resource).ok_or_else(Status::no_such_path)?;
+        let def = self
+            .published
+            .catalog
+            .by_path(&resource.group, &resource.version, &resource.resource)
+            .ok_or_else(Status::no_such_path)?;
         let cx = Cx { user, call, def };
         self.authorize(&cx, call.verb.as_str())?;
         if !served(&cx) {
@@ -81,6 +91,9 @@ impl ApiServer {
     /// Refuses what neither RBAC, the node authorizer nor an access policy allows.
     pub(crate) fn authorize(&self, cx: &Cx<'_>, verb: &str) -> Result<()> {
         let target = &cx.call.target;
+        let is_namespace = target.resource.group.is_empty() && target.resource.resource == "namespaces";
+        let many = matches!(cx.call.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
+        let selected = many.then(|| FieldSelector::parse(&cx.call.options.field_selector).ok()).flatten();
         let attributes = Attributes {
             user: cx.user,
             verb,
@@ -88,11 +101,12 @@ impl ApiServer {
             version: &target.resource.version,
             resource: &target.resource.resource,
             subresource: &target.subresource,
-            namespace: &target.namespace,
-            name: &target.name,
+            // A namespace lies in itself, so that a RoleBinding in it can cover it.
+            namespace: if is_namespace { &target.name } else { &target.namespace },
+            name: selected.as_ref().and_then(|s| s.exact("metadata.name")).unwrap_or(&target.name),
             path: "",
             is_resource: true,
-            field_selector: Some(&cx.call.options.field_selector).filter(|s| !s.is_empty()).map(String::as_str),
+            field_selector: selected.as_ref(),
         };
         self.decide(&attributes)
     }
@@ -100,7 +114,7 @@ impl ApiServer {
     pub(crate) fn decide(&self, attributes: &Attributes<'_>) -> Result<()> {
         match self.authorizer.authorize(attributes) {
             Decision::Allow { .. } => Ok(()),
-            Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(auth::forbidden(attributes, &reason)),
+            Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(auth::authorizer::forbidden(attributes, &reason)),
         }
     }
 
@@ -136,10 +150,6 @@ impl ApiServer {
             }
         }
         Ok(())
-    }
-
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
     }
 
     pub fn config(&self) -> &Config {

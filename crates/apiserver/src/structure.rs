@@ -17,8 +17,8 @@ impl Structure {
         let mut structural = HashMap::new();
         for def in catalog.iter() {
             if let Some(schema) = catalog.structural_of(def) {
-                let parsed = Structural::parse(schema).map_err(|why| format!("{}: {why}", def.kind))?;
-                structural.insert(def.gvk(), parsed);
+                let compiled = catalog.schema().structural(schema).map_err(|why| format!("{}: {why}", def.kind))?;
+                structural.insert(def.gvk(), compiled);
             }
         }
         Ok(Self { catalog, structural })
@@ -28,7 +28,7 @@ impl Structure {
     pub fn decode(&self, kind: &Gvk, doc: &mut Doc, validation: FieldValidation) -> Decoded {
         if let Some(structural) = self.structural.get(kind) {
             let decoded = structural.decode(doc, validation);
-            structural.default(doc);
+            structural.apply_defaults(doc);
             return decoded;
         }
         match self.catalog.schema().kind_type(kind) {
@@ -39,7 +39,7 @@ impl Structure {
 
     pub fn validate(&self, def: &ResourceDef, doc: &Doc, errors: &mut FieldErrors) {
         if let Some(structural) = self.structural.get(&def.gvk()) {
-            structural.validate(doc, errors);
+            errors.0.extend(structural.validate(doc).0);
         }
     }
 

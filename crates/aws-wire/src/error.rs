@@ -36,17 +36,15 @@ impl AwsError {
         error.with_status(status)
     }
 
-    /// Something of ours broke: the detail belongs in a log, not here.
-    pub fn internal(protocol: Protocol) -> Self {
-        let (code, message) = match protocol {
-            Protocol::Ec2 => ("InternalError", "An internal error has occurred"),
-            Protocol::Query => {
-                ("InternalFailure", "The request processing has failed because of an unknown error, exception or failure.")
-            }
-            Protocol::RestXml => ("InternalFailure", "We encountered an internal error. Please try again."),
-            Protocol::Json | Protocol::RestJson => ("InternalServerException", "An internal error has occurred."),
+    /// Something of ours broke, under the name the service models for it: the detail belongs in a log, not here.
+    pub fn internal(model: &Model) -> Self {
+        let modelled =
+            ["ServerException", "InternalServerException", "InternalServerError", "KMSInternalException", "ServiceFailure"];
+        let code = match model.protocol() {
+            Protocol::Ec2 => "InternalError",
+            _ => modelled.into_iter().find(|code| model.error(code).is_some()).unwrap_or("InternalFailure"),
         };
-        Self::new(code, message).with_status(500)
+        Self::new(code, "An internal error has occurred.").with_status(500)
     }
 
     /// A modelled operation that this service does not offer. Services answer this way for operations a region lacks:

@@ -3,7 +3,8 @@
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use bytes::Bytes;
 
-/// A request as it came in: path and query still percent-encoded, headers in arrival order.
+/// A request as it came in: path and query still percent-encoded, headers in arrival order. An HTTP/2 server puts
+/// `:authority` into `host`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     pub method: Method,

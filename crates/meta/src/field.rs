@@ -88,9 +88,7 @@ impl FieldError {
     pub fn body(&self) -> String {
         let words = self.kind.words();
         let shown = match self.kind {
-            ErrorKind::Required | ErrorKind::Forbidden | ErrorKind::TooLong | ErrorKind::InternalError => {
-                words.to_owned()
-            }
+            ErrorKind::Required | ErrorKind::Forbidden | ErrorKind::TooLong | ErrorKind::InternalError => words.to_owned(),
             ErrorKind::TooMany if self.value.is_null() => words.to_owned(),
             _ => format!("{words}: {}", go_value(&self.value)),
         };

@@ -228,7 +228,7 @@ fn is_zero(shape: &Shape, value: &Value) -> bool {
     }
 }
 
-fn zero(shape: &Shape) -> Value {
+pub(crate) fn zero(shape: &Shape) -> Value {
     match shape {
         Shape::String | Shape::Bytes => "".into(),
         Shape::Int32 | Shape::Int64 | Shape::Double | Shape::IntOrString => 0.into(),

@@ -1,6 +1,7 @@
 //! Defaults that a schema states (apiextensions pkg/apiserver/schema/defaulting): missing members and forbidden nulls
 //! get the default; forbidden nulls without one go.
 
+use crate::decode::zero;
 use crate::types::{Node, Shape, TypeId, Types};
 use serde_json::Value;
 
@@ -44,5 +45,37 @@ fn keep(types: &Types, node: &Node, value: &mut Value) -> bool {
 fn fill_null(node: &Node, value: &mut Value) {
     if let (true, false, Some(default)) = (value.is_null(), node.nullable(), node.default_value()) {
         *value = default.clone();
+    }
+}
+
+/// Adds what Go's encoder always writes: members that are neither pointers nor omitempty (`status: {}`, `name: ""`).
+pub fn fill_zero_values(types: &Types, ty: TypeId, doc: &mut Value) {
+    let Value::Object(members) = doc else { return };
+    for field in types.get(ty).fields.iter().filter(|f| types.get(ty).typed && !f.pointer && !f.omitempty) {
+        if !members.contains_key(&*field.name) {
+            members.insert(field.name.to_string(), encoded_zero(&field.node.shape));
+        }
+    }
+    for (name, value) in members.iter_mut() {
+        if let Some(field) = types.get(ty).field(name) {
+            fill_below(types, &field.node, value);
+        }
+    }
+}
+
+fn fill_below(types: &Types, node: &Node, value: &mut Value) {
+    match (&node.shape, value) {
+        (Shape::Object(id), value) => fill_zero_values(types, *id, value),
+        (Shape::Map(item), Value::Object(members)) => members.values_mut().for_each(|v| fill_below(types, item, v)),
+        (Shape::List(item), Value::Array(items)) => items.iter_mut().for_each(|v| fill_below(types, item, v)),
+        _ => {}
+    }
+}
+
+/// A nil slice or map is written as null.
+fn encoded_zero(shape: &Shape) -> Value {
+    match shape {
+        Shape::List(_) | Shape::Map(_) | Shape::Bytes => Value::Null,
+        other => zero(other),
     }
 }

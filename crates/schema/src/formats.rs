@@ -11,7 +11,10 @@ pub(crate) fn matches(format: &str, text: &str) -> bool {
         "ipv6" => text.parse::<Ipv6Addr>().is_ok(),
         "cidr" => is_cidr(text),
         "uuid" | "uuid3" | "uuid4" | "uuid5" => is_uuid(text, format.as_bytes().get(4).copied()),
-        "byte" => text.len() % 4 == 0 && text.trim_end_matches('=').bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')),
+        "byte" => {
+            text.len() % 4 == 0
+                && text.trim_end_matches('=').bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+        }
         "mac" => is_mac(text),
         "hostname" => text.len() <= 255 && text.split('.').all(is_host_label),
         "email" => text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !text.contains(' ')),
@@ -43,13 +46,18 @@ fn is_mac(text: &str) -> bool {
 fn is_host_label(label: &str) -> bool {
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = label.as_bytes();
-    bytes.len() <= 63 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+    bytes.len() <= 63
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }
 
 fn is_duration(text: &str) -> bool {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ' || c == 'µ');
     let unit = text[number.len()..].trim();
-    let units = ["ns", "us", "µs", "ms", "s", "m", "h", "d", "w", "day", "days", "hour", "hours", "minute", "minutes", "second", "seconds"];
+    let units = [
+        "ns", "us", "µs", "ms", "s", "m", "h", "d", "w", "day", "days", "hour", "hours", "minute", "minutes", "second", "seconds",
+    ];
     let simple = number.parse::<f64>().is_ok() && units.contains(&unit);
     simple || crate::leaf::canonical(&crate::types::Shape::Duration, &mut text.into()).is_ok()
 }

@@ -1,6 +1,7 @@
 //! Values that are strings (or numbers) with a meaning: times, quantities, bytes. Checked and made canonical here.
 
 use crate::types::Shape;
+use meta::quantity::{Quantity, QuantityError};
 use serde_json::Value;
 
 #[derive(Debug, PartialEq)]
@@ -18,7 +19,7 @@ pub fn canonical(shape: &Shape, value: &mut Value) -> Result<(), LeafError> {
     match (shape, &mut *value) {
         (Shape::Quantity, Value::Number(n)) => *value = Value::String(quantity(&n.to_string())?),
         (Shape::Quantity, Value::String(text)) => *text = quantity(text)?,
-        (Shape::Quantity, _) => return Err(LeafError::Fatal(QUANTITY_FORM.into())),
+        (Shape::Quantity, _) => return Err(LeafError::Fatal(QuantityError::Format.to_string())),
         (Shape::IntOrString, Value::String(_)) => {}
         (Shape::IntOrString, Value::Number(n)) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {}
         (Shape::Time, Value::String(text)) => *text = time(text)?.to_string(),
@@ -30,23 +31,8 @@ pub fn canonical(shape: &Shape, value: &mut Value) -> Result<(), LeafError> {
     Ok(())
 }
 
-const QUANTITY_FORM: &str =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-
 fn quantity(text: &str) -> Result<String, LeafError> {
-    if is_quantity(text) { Ok(text.to_owned()) } else { Err(LeafError::Fatal(QUANTITY_FORM.into())) }
-}
-
-fn is_quantity(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let digits = unsigned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &unsigned[..unsigned.len() - digits.len()];
-    let exponent = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    let suffix = match digits {
-        "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" => true,
-        _ => digits.strip_prefix(['e', 'E']).is_some_and(|e| exponent(e.strip_prefix(['+', '-']).unwrap_or(e))),
-    };
-    number.bytes().any(|b| b.is_ascii_digit()) && number.matches('.').count() <= 1 && suffix
+    Quantity::parse(text).map(|quantity| quantity.to_string()).map_err(|e| LeafError::Fatal(e.to_string()))
 }
 
 fn time(text: &str) -> Result<meta::Time, LeafError> {
@@ -127,7 +113,9 @@ mod tests {
         let cases = [
             (Shape::Quantity, json!(1), Ok(json!("1"))),
             (Shape::Quantity, json!("100m"), Ok(json!("100m"))),
-            (Shape::Quantity, json!("1x"), Err(LeafError::Fatal(QUANTITY_FORM.into()))),
+            (Shape::Quantity, json!(0.5), Ok(json!("500m"))),
+            (Shape::Quantity, json!("1024Mi"), Ok(json!("1Gi"))),
+            (Shape::Quantity, json!("1x"), Err(LeafError::Fatal(QuantityError::Format.to_string()))),
             (Shape::IntOrString, json!("http"), Ok(json!("http"))),
             (Shape::IntOrString, json!(80), Ok(json!(80))),
             (Shape::IntOrString, json!(true), Err(LeafError::Mismatch)),

@@ -17,11 +17,11 @@ mod table;
 pub mod types;
 
 pub use decode::{Decoded, FieldValidation, decode};
-pub use defaults::apply_defaults;
+pub use defaults::{apply_defaults, fill_zero_values};
 pub use parse::{Parsed, find_duplicates, parse_json};
-pub use patch::{PatchError, json_patch, merge_patch};
+pub use patch::{PatchError, json_patch, json_patch_unknown_fields, merge_patch};
 pub use resource::{ResourceFacts, SubresourceFacts};
 pub use strategic::strategic_merge;
 pub use structural::{Structural, StructuralError};
 pub use table::{MINORS, Schema};
-pub use types::{Facts, Field, ListType, Node, PatchStrategy, Shape, Type, TypeId, Types};
+pub use types::{Facts, Field, ListType, MapType, Node, PatchStrategy, Shape, Type, TypeId, Types};

@@ -1,7 +1,7 @@
 //! Publishes structures as OpenAPI: component schemas of one group version (v3), all definitions (v2).
 
 use crate::table::Schema;
-use crate::types::{ListType, Node, Shape, Type, TypeId};
+use crate::types::{ListType, MapType, Node, Shape, Type, TypeId};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -36,6 +36,12 @@ impl Schema {
         let info = self.named_type("io.k8s.apimachinery.pkg.version.Info");
         let roots: Vec<TypeId> = own.map(|(id, _)| id).chain(shared).chain(info).collect();
         self.publish(roots, Dialect::V2)
+    }
+
+    /// `components.schemas` that custom resources refer to: object and list metadata, deletion options and statuses.
+    pub fn openapi_v3_shared_schemas(&self) -> Value {
+        let shared = SHARED.iter().chain(&["ListMeta"]).filter_map(|name| self.named_type(&format!("{META}{name}")));
+        self.publish(shared.chain([self.object_meta()]).collect(), Dialect::V3)
     }
 
     /// The OpenAPI of one structure, for a document that embeds it (a custom resource's metadata).
@@ -176,8 +182,10 @@ fn extensions(node: &Node) -> Map<String, Value> {
     if !facts.keys.is_empty() {
         put("x-kubernetes-list-map-keys", json!(facts.keys));
     }
-    if facts.map_atomic {
-        put("x-kubernetes-map-type", json!("atomic"));
+    match facts.map {
+        MapType::Unset => {}
+        MapType::Granular => put("x-kubernetes-map-type", json!("granular")),
+        MapType::Atomic => put("x-kubernetes-map-type", json!("atomic")),
     }
     let strategy = facts.patch;
     let words = [(strategy.merge, "merge"), (strategy.replace, "replace"), (strategy.retain_keys, "retainKeys")];

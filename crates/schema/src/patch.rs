@@ -25,7 +25,7 @@ const MAX_OPERATIONS: usize = 10_000;
 /// Applies a JSON patch. The document is left alone when an operation fails.
 pub fn json_patch(doc: &Value, patch: &Value) -> Result<Value, PatchError> {
     let Some(operations) = patch.as_array() else {
-        let text = "json: cannot unmarshal object into Go value of type jsonpatch.Patch";
+        let text = "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp";
         return Err(PatchError::BadRequest(text.into()));
     };
     if operations.len() > MAX_OPERATIONS {
@@ -36,6 +36,14 @@ pub fn json_patch(doc: &Value, patch: &Value) -> Result<Value, PatchError> {
     let mut doc = doc.clone();
     operations.iter().try_for_each(|operation| apply(&mut doc, operation).map_err(PatchError::Unprocessable))?;
     Ok(doc)
+}
+
+/// What strict field validation says of a JSON patch's own members: `json patch unknown field "[0].foo"`.
+pub fn json_patch_unknown_fields(patch: &Value) -> Vec<String> {
+    let operations = patch.as_array().into_iter().flatten().enumerate();
+    let members = operations.flat_map(|(at, op)| op.as_object().into_iter().flatten().map(move |(name, _)| (at, name)));
+    let unknown = members.filter(|(_, name)| !matches!(name.as_str(), "op" | "from" | "path" | "value"));
+    unknown.map(|(at, name)| format!("json patch unknown field \"[{at}].{name}\"")).collect()
 }
 
 fn apply(doc: &mut Value, operation: &Value) -> Result<(), String> {
@@ -51,15 +59,13 @@ fn apply(doc: &mut Value, operation: &Value) -> Result<(), String> {
         "test" => test(doc, path()?, &value()),
         "move" => {
             let taken = take(doc, from()?)?;
-            let (parent, key) = parent(doc, path()?)
-                .ok_or_else(|| format!("move operation does not apply: doc is missing destination path: {}: missing value", text("path").unwrap_or_default()))?;
-            insert(parent, &key, taken).map_err(|e| format!("error in move for path: '{}': {e}", text("path").unwrap_or_default()))
+            let path = path()?;
+            let (parent, key) = destination(doc, op, path)?;
+            insert(parent, &key, taken).map_err(|e| format!("error in move for path: '{path}': {e}"))
         }
         "copy" => {
             let copied = copied(doc, from()?)?;
-            let path = path()?;
-            let (parent, key) = parent(doc, path)
-                .ok_or_else(|| format!("copy operation does not apply: doc is missing destination path: {path}: missing value"))?;
+            let (parent, key) = destination(doc, op, path()?)?;
             insert(parent, &key, copied).map_err(|e| format!("error while adding value during copy: {e}"))
         }
         other => Err(format!("Unexpected kind: {other}")),
@@ -108,6 +114,11 @@ fn test(doc: &mut Value, path: &str, value: &Value) -> Result<(), String> {
         parent(doc, path).ok_or_else(|| format!("test operation does not apply: is missing path: {path}: missing value"))?;
     let found = get(parent, &key).map_err(|e| format!("error in test for path: '{path}': {e}"))?;
     if found.unwrap_or(&Value::Null) == value { Ok(()) } else { failed() }
+}
+
+fn destination<'a>(doc: &'a mut Value, op: &str, path: &str) -> Result<(&'a mut Value, String), String> {
+    let missing = || format!("{op} operation does not apply: doc is missing destination path: {path}: missing value");
+    parent(doc, path).ok_or_else(missing)
 }
 
 fn take(doc: &mut Value, from: &str) -> Result<Value, String> {
@@ -253,6 +264,8 @@ mod tests {
             assert_eq!(json_patch(&doc, &patch), expected, "{patch}");
         }
         assert!(matches!(json_patch(&doc, &json!({})), Err(PatchError::BadRequest(_))));
+        let odd = json!([{"op": "add", "path": "/a", "valu": 1}]);
+        assert_eq!(json_patch_unknown_fields(&odd), ["json patch unknown field \"[0].valu\""]);
         assert!(matches!(json_patch(&doc, &json!(vec![json!({}); 10_001])), Err(PatchError::TooLarge(_))));
     }
 

@@ -38,9 +38,7 @@ fn bad_request(text: &str) -> PatchError {
 
 /// The node of a member. A structure without that member is an error, as upstream's reflection has it.
 fn member<'t>(types: &'t Types, place: Place<'t>, name: &str) -> Result<&'t Node> {
-    let unknown = |ty: &str| {
-        PatchError::Internal(format!("unable to find api field in struct {ty} for the json field {name:?}"))
-    };
+    let unknown = |ty: &str| PatchError::Internal(format!("unable to find api field in struct {ty} for the json field {name:?}"));
     match place {
         Place::Structure(id) => {
             let ty = types.get(id);
@@ -53,7 +51,9 @@ fn member<'t>(types: &'t Types, place: Place<'t>, name: &str) -> Result<&'t Node
 
 fn place_of(node: &Node) -> Place<'_> {
     match &node.shape {
-        Shape::Object(id) | Shape::SchemaOrBool(id) | Shape::SchemaOrArray(id) | Shape::SchemaOrStrings(id) => Place::Structure(*id),
+        Shape::Object(id) | Shape::SchemaOrBool(id) | Shape::SchemaOrArray(id) | Shape::SchemaOrStrings(id) => {
+            Place::Structure(*id)
+        }
         Shape::Map(item) => Place::MapOf(item),
         Shape::List(item) => place_of(item),
         _ => Place::Leaf,
@@ -87,7 +87,14 @@ fn bad_patch_type(directive: &Value, patch: &Members) -> PatchError {
     PatchError::Internal(format!("unknown patch type: {} in map: {}", go_text(directive), go_map(patch)))
 }
 
-fn merge_member(types: &Types, place: Place<'_>, original: &mut Members, key: String, change: Value, deleting: bool) -> Result<()> {
+fn merge_member(
+    types: &Types,
+    place: Place<'_>,
+    original: &mut Members,
+    key: String,
+    change: Value,
+    deleting: bool,
+) -> Result<()> {
     if change.is_null() {
         original.remove(&key);
         return Ok(());

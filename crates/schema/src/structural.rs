@@ -5,7 +5,7 @@ use crate::decode::{Decoded, FieldValidation, decode};
 use crate::defaults::apply_defaults;
 use crate::rules::Rules;
 use crate::table::Schema;
-use crate::types::{Facts, Field, ListType, Node, Shape, Type, TypeId, Types};
+use crate::types::{Facts, Field, ListType, MapType, Node, Shape, Type, TypeId, Types};
 use meta::FieldErrors;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -77,7 +77,12 @@ impl Compiler {
             fields.push(field("metadata", Node::new(Shape::Object(self.object_meta)), false));
         }
         let preserve_unknown = flag(schema, "x-kubernetes-preserve-unknown-fields");
-        self.types.push(Type { fields, preserve_unknown, atomic: text(schema, "x-kubernetes-map-type") == "atomic", ..Type::default() })
+        self.types.push(Type {
+            fields,
+            preserve_unknown,
+            atomic: text(schema, "x-kubernetes-map-type") == "atomic",
+            ..Type::default()
+        })
     }
 
     fn node(&mut self, schema: &Value) -> Node {
@@ -97,9 +102,7 @@ impl Compiler {
             "number" => Shape::Double,
             "boolean" => Shape::Bool,
             "array" => Shape::List(Box::new(self.node(&schema["items"]))),
-            _ if schema["additionalProperties"].is_object() => {
-                Shape::Map(Box::new(self.node(&schema["additionalProperties"])))
-            }
+            _ if schema["additionalProperties"].is_object() => Shape::Map(Box::new(self.node(&schema["additionalProperties"]))),
             _ if schema["additionalProperties"] == true && !preserve => {
                 Shape::Map(Box::new(Node::new(Shape::Object(self.types.push(Type::default())))))
             }
@@ -130,9 +133,13 @@ fn facts(schema: &Value) -> Option<Facts> {
     };
     let keys: Vec<Box<str>> =
         schema["x-kubernetes-list-map-keys"].as_array().into_iter().flatten().filter_map(|k| Some(k.as_str()?.into())).collect();
-    let map_atomic = text(schema, "x-kubernetes-map-type") == "atomic";
+    let map = match text(schema, "x-kubernetes-map-type") {
+        "atomic" => MapType::Atomic,
+        "granular" => MapType::Granular,
+        _ => MapType::Unset,
+    };
     let default = schema.get("default").filter(|d| !d.is_null()).cloned();
     let nullable = flag(schema, "nullable");
-    let any = list != ListType::Unset || map_atomic || default.is_some() || nullable;
-    any.then(|| Facts { list, keys, map_atomic, default, nullable, ..Facts::default() })
+    let any = list != ListType::Unset || map != MapType::Unset || default.is_some() || nullable;
+    any.then(|| Facts { list, keys, map, default, nullable, ..Facts::default() })
 }

@@ -1,7 +1,7 @@
 //! The committed tables of the supported minors, parsed once per process and shared.
 
 use crate::resource::ResourceFacts;
-use crate::types::{Facts, Field, ListType, Node, PatchStrategy, Shape, Type, TypeId, Types};
+use crate::types::{Facts, Field, ListType, MapType, Node, PatchStrategy, Shape, Type, TypeId, Types};
 use meta::Gvk;
 use serde::Deserialize;
 use serde_json::Value;
@@ -106,8 +106,7 @@ fn parse(gzip: &[u8]) -> Result<Schema, String> {
     flate2::read::GzDecoder::new(gzip).read_to_end(&mut text).map_err(|e| e.to_string())?;
     let table: Table = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
     let mut types = Types::default();
-    let by_name: HashMap<Box<str>, TypeId> =
-        table.types.iter().map(|row| (row.n.clone(), types.push(Type::default()))).collect();
+    let by_name: HashMap<Box<str>, TypeId> = table.types.iter().map(|row| (row.n.clone(), types.push(Type::default()))).collect();
     let mut by_kind = HashMap::new();
     for row in table.types {
         let id = by_name[&row.n];
@@ -135,10 +134,14 @@ fn facts(e: Extensions) -> Facts {
         "map" => ListType::Map,
         _ => ListType::Unset,
     };
+    let map = match e.mt.as_str() {
+        "atomic" => MapType::Atomic,
+        "granular" => MapType::Granular,
+        _ => MapType::Unset,
+    };
     let strategy = |word| e.ps.split(',').any(|s| s == word);
-    let patch =
-        PatchStrategy { merge: strategy("merge"), replace: strategy("replace"), retain_keys: strategy("retainKeys") };
-    Facts { list, keys: e.lk, map_atomic: e.mt == "atomic", patch, merge_key: e.mk, default: e.d, nullable: false }
+    let patch = PatchStrategy { merge: strategy("merge"), replace: strategy("replace"), retain_keys: strategy("retainKeys") };
+    Facts { list, keys: e.lk, map, patch, merge_key: e.mk, default: e.d, nullable: false }
 }
 
 /// Reads `<v1.Name>[]T`: an optional Go name, then a list, a map, a leaf or a structure.

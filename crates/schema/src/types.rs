@@ -91,7 +91,7 @@ pub struct Facts {
     pub list: ListType,
     /// `x-kubernetes-list-map-keys`: what server-side apply tells items apart by.
     pub keys: Vec<Box<str>>,
-    pub map_atomic: bool,
+    pub map: MapType,
     /// `x-kubernetes-patch-*`: what strategic merge goes by.
     pub patch: PatchStrategy,
     pub merge_key: Option<Box<str>>,
@@ -106,6 +106,14 @@ pub enum ListType {
     Atomic,
     Set,
     Map,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MapType {
+    #[default]
+    Unset,
+    Granular,
+    Atomic,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,8 +133,8 @@ impl Node {
     pub fn list_keys(&self) -> &[Box<str>] {
         self.facts.as_ref().map_or(&[], |f| &f.keys)
     }
-    pub fn map_atomic(&self) -> bool {
-        self.facts.as_ref().is_some_and(|f| f.map_atomic)
+    pub fn map_type(&self) -> MapType {
+        self.facts.as_ref().map_or(MapType::Unset, |f| f.map)
     }
     pub fn patch(&self) -> PatchStrategy {
         self.facts.as_ref().map_or(PatchStrategy::default(), |f| f.patch)
@@ -166,6 +174,13 @@ impl Types {
     }
     pub fn iter(&self) -> impl Iterator<Item = (TypeId, &Type)> {
         (0..).map(TypeId).zip(&self.rows)
+    }
+    /// Whether server-side apply gives a map or structure one owner as a whole: the place says so, or else the type.
+    pub fn is_atomic(&self, node: &Node) -> bool {
+        match node.map_type() {
+            MapType::Unset => node.object().is_some_and(|id| self.get(id).atomic),
+            explicit => explicit == MapType::Atomic,
+        }
     }
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -51,7 +51,10 @@ fn defaults_fill_what_is_missing_and_nulls_that_may_not_be() {
     let cases = [
         (json!({}), json!({"spec": {"size": 3, "null_ok": "x"}})),
         (json!({"spec": {"size": null, "null_ok": null, "plain": null}}), json!({"spec": {"size": 3, "null_ok": null}})),
-        (json!({"spec": {"size": 1, "list": [{}, {"p": "UDP"}]}}), json!({"spec": {"size": 1, "null_ok": "x", "list": [{"p": "TCP"}, {"p": "UDP"}]}})),
+        (
+            json!({"spec": {"size": 1, "list": [{}, {"p": "UDP"}]}}),
+            json!({"spec": {"size": 1, "null_ok": "x", "list": [{"p": "TCP"}, {"p": "UDP"}]}}),
+        ),
     ];
     for (mut doc, expected) in cases {
         let shown = doc.to_string();
@@ -64,24 +67,74 @@ fn defaults_fill_what_is_missing_and_nulls_that_may_not_be() {
 fn validation_errors_read_as_upstream_prints_them() {
     let of = |property: Value| json!({"type": "object", "properties": {"f": property}});
     let cases = [
-        (of(json!({"type": "integer"})), json!("a"), "spec.f: Invalid value: \"string\": spec.f in body must be of type integer: \"string\""),
-        (of(json!({"type": "string", "enum": ["a", "b"]})), json!("c"), "spec.f: Unsupported value: \"c\": supported values: \"a\", \"b\""),
-        (of(json!({"type": "string", "pattern": "^a$"})), json!("b"), "spec.f: Invalid value: \"b\": spec.f in body should match '^a$'"),
-        (of(json!({"type": "integer", "minimum": 1})), json!(0), "spec.f: Invalid value: 0: spec.f in body should be greater than or equal to 1"),
-        (of(json!({"type": "integer", "maximum": 5, "exclusiveMaximum": true})), json!(5), "spec.f: Invalid value: 5: spec.f in body should be less than 5"),
-        (of(json!({"type": "string", "minLength": 2})), json!("a"), "spec.f: Invalid value: \"a\": spec.f in body should be at least 2 chars long"),
-        (of(json!({"type": "string", "maxLength": 2})), json!("abc"), "spec.f: Too long: may not be more than 2 bytes"),
-        (of(json!({"type": "array", "items": {"type": "string"}, "maxItems": 1})), json!(["a", "b"]), "spec.f: Too many: 2: must have at most 1 item"),
-        (of(json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"})), json!(["a", "a"]), "spec.f[1]: Duplicate value: \"a\""),
         (
-            of(json!({"type": "array", "items": {"type": "object", "properties": {"n": {"type": "string"}}}, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"]})),
+            of(json!({"type": "integer"})),
+            json!("a"),
+            "spec.f: Invalid value: \"string\": spec.f in body must be of type integer: \"string\"",
+        ),
+        (
+            of(json!({"type": "string", "enum": ["a", "b"]})),
+            json!("c"),
+            "spec.f: Unsupported value: \"c\": supported values: \"a\", \"b\"",
+        ),
+        (
+            of(json!({"type": "string", "pattern": "^a$"})),
+            json!("b"),
+            "spec.f: Invalid value: \"b\": spec.f in body should match '^a$'",
+        ),
+        (
+            of(json!({"type": "integer", "minimum": 1})),
+            json!(0),
+            "spec.f: Invalid value: 0: spec.f in body should be greater than or equal to 1",
+        ),
+        (
+            of(json!({"type": "integer", "maximum": 5, "exclusiveMaximum": true})),
+            json!(5),
+            "spec.f: Invalid value: 5: spec.f in body should be less than 5",
+        ),
+        (
+            of(json!({"type": "string", "minLength": 2})),
+            json!("a"),
+            "spec.f: Invalid value: \"a\": spec.f in body should be at least 2 chars long",
+        ),
+        (of(json!({"type": "string", "maxLength": 2})), json!("abc"), "spec.f: Too long: may not be more than 2 bytes"),
+        (
+            of(json!({"type": "array", "items": {"type": "string"}, "maxItems": 1})),
+            json!(["a", "b"]),
+            "spec.f: Too many: 2: must have at most 1 item",
+        ),
+        (
+            of(json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"})),
+            json!(["a", "a"]),
+            "spec.f[1]: Duplicate value: \"a\"",
+        ),
+        (
+            of(
+                json!({"type": "array", "items": {"type": "object", "properties": {"n": {"type": "string"}}}, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"]}),
+            ),
             json!([{"n": "a"}, {"n": "a"}]),
             "spec.f[1]: Duplicate value: {\"n\":\"a\"}",
         ),
-        (of(json!({"type": "object", "additionalProperties": {"type": "string"}})), json!({"k": 1}), "spec.f.k: Invalid value: \"integer\": spec.f.k in body must be of type string: \"integer\""),
-        (of(json!({"type": "string", "format": "date-time"})), json!("x"), "spec.f: Invalid value: \"x\": spec.f in body must be of type date-time: \"x\""),
-        (of(json!({"x-kubernetes-int-or-string": true})), json!(true), "spec.f: Invalid value: \"boolean\": spec.f in body must be of type integer,string: \"boolean\""),
-        (of(json!({"type": "string"})), Value::Null, "spec.f: Invalid value: \"null\": spec.f in body must be of type string: \"null\""),
+        (
+            of(json!({"type": "object", "additionalProperties": {"type": "string"}})),
+            json!({"k": 1}),
+            "spec.f.k: Invalid value: \"integer\": spec.f.k in body must be of type string: \"integer\"",
+        ),
+        (
+            of(json!({"type": "string", "format": "date-time"})),
+            json!("x"),
+            "spec.f: Invalid value: \"x\": spec.f in body must be of type date-time: \"x\"",
+        ),
+        (
+            of(json!({"x-kubernetes-int-or-string": true})),
+            json!(true),
+            "spec.f: Invalid value: \"boolean\": spec.f in body must be of type integer,string: \"boolean\"",
+        ),
+        (
+            of(json!({"type": "string"})),
+            Value::Null,
+            "spec.f: Invalid value: \"null\": spec.f in body must be of type string: \"null\"",
+        ),
     ];
     for (spec, value, expected) in cases {
         assert_eq!(errors(spec, json!({"spec": {"f": value}})), [expected]);

@@ -109,6 +109,16 @@ fn strategic_merge_and_apply_differ_in_the_keys_of_few_lists() {
 }
 
 #[test]
+fn a_place_overrides_whether_its_type_has_one_owner() {
+    let s = schema(36);
+    let node = |ty, field| &named(&s, ty).field(field).expect(field).node;
+    let reference = node("io.k8s.api.core.v1.Event", "involvedObject");
+    assert!(s.types().is_atomic(reference));
+    assert!(!s.types().is_atomic(node("io.k8s.api.core.v1.PersistentVolumeSpec", "claimRef")));
+    assert!(s.types().is_atomic(node("io.k8s.api.core.v1.PodSpec", "nodeSelector")));
+}
+
+#[test]
 fn protobuf_numbers_go_through_inlined_messages() {
     let s = schema(37);
     let number = |ty, field| named(&s, ty).field(field).expect(field).proto.to_vec();

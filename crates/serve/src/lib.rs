@@ -117,7 +117,11 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request| async { Ok::<_, Infallible>(self.handler.handle(&peer, request).await) });
+        let (handler, peer) = (self.handler.clone(), Arc::new(peer));
+        let service = service_fn(move |request| {
+            let (handler, peer) = (handler.clone(), peer.clone());
+            async move { Ok::<_, Infallible>(handler.handle(&peer, request).await) }
+        });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         builder.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS);

@@ -84,7 +84,10 @@ impl Committer {
                     }
                 }
             }
+            let answered = group.len();
             self.commit(group);
+            let target = (answered + self.jobs.len()).min(GROUP_JOBS);
+            self.shared.gather.wait(target, || self.jobs.len(), self.log.last_sync());
         }
         None
     }
@@ -138,6 +141,9 @@ impl Committer {
     fn compact(&mut self, cluster: &Cluster, upto: Revision) -> Result<()> {
         if cluster.state.read().deleted {
             return Err(cluster.gone());
+        }
+        if upto <= cluster.state.read().index.compacted() {
+            return Ok(());
         }
         self.append_one(|out| record::put_compact(out, cluster.number, upto))?;
         cluster.state.write().index.compact(upto);

@@ -14,10 +14,13 @@ use crate::committer::{Committer, Job};
 use crate::crypto::{Keyring, MasterKeys};
 use crate::error::{Error, Result};
 use crate::frame::FrameBuffer;
+use crate::gather::Gather;
 use crate::keeper::Keeper;
 use crate::recovery::{self, Recovered};
 use crate::store::Store;
 
+/// Keeps every record well below what the file format can say.
+const MAX_TXN_BYTES: usize = 256 << 20;
 const MAX_CLUSTER_ID_BYTES: usize = 1024;
 /// Callers wait (without a thread) when this many jobs are queued.
 const JOB_QUEUE: usize = 4096;
@@ -32,7 +35,7 @@ pub struct EngineOptions {
     pub log_bytes: u64,
     /// All retained keys and values of one cluster; the default is the size of EKS's etcd.
     pub quota_bytes: u64,
-    /// Keys and values of one transaction.
+    /// Keys and values of one transaction; at most 256 MiB.
     pub max_txn_bytes: usize,
     /// Batches that may wait for one watcher before it is cut off.
     pub watch_backlog: usize,
@@ -50,6 +53,7 @@ pub(crate) struct Shared {
     pub options: EngineOptions,
     pub masters: MasterKeys,
     pub clusters: RwLock<HashMap<Arc<str>, Arc<Cluster>>>,
+    pub gather: Gather,
     broken: OnceLock<Arc<str>>,
     closed: AtomicBool,
 }
@@ -101,6 +105,7 @@ impl Shared {
         if jobs.send(job(reply)).await.is_err() {
             return Err(self.gone());
         }
+        self.gather.arrived(jobs.max_capacity() - jobs.capacity());
         answer.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
@@ -131,14 +136,16 @@ pub struct Engine {
 
 impl Engine {
     /// Recovers what the directory holds. Blocks: it reads everything.
-    pub fn open(backend: Arc<dyn Backend>, keyring: &Keyring, options: EngineOptions) -> Result<Self> {
+    pub fn open(backend: Arc<dyn Backend>, keyring: &Keyring, mut options: EngineOptions) -> Result<Self> {
+        options.max_txn_bytes = options.max_txn_bytes.min(MAX_TXN_BYTES);
         let dir = backend.describe();
         let lock = backend.lock().map_err(Error::io("lock", &dir))?.ok_or(Error::Locked { dir })?;
         let masters = keyring.resolve(&*backend)?;
         let Recovered { clusters, next_number, log, closed } = recovery::recover(&backend, &masters, &options)?;
         let clusters = RwLock::new(clusters);
         let (broken, stopped) = (OnceLock::new(), AtomicBool::new(false));
-        let shared = Arc::new(Shared { backend, options, masters, clusters, broken, closed: stopped });
+        let gather = Gather::default();
+        let shared = Arc::new(Shared { backend, options, masters, clusters, gather, broken, closed: stopped });
 
         let (jobs, waiting) = mpsc::channel(JOB_QUEUE);
         let (keeper, tasks) = std_mpsc::sync_channel(KEEPER_QUEUE);

@@ -120,6 +120,10 @@ impl Group {
         self.answers.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.answers.len()
+    }
+
     /// Decides a transaction and writes its record, if it has one, into the frame.
     pub fn add(&mut self, cluster: &Arc<Cluster>, txn: Txn, quota: u64, frame: &mut FrameBuffer, reply: Reply<TxnOutcome>) {
         let pending = self.clusters.entry(cluster.number).or_insert_with(|| Pending::new(cluster));

@@ -10,6 +10,7 @@ mod crypto;
 mod engine;
 mod error;
 mod frame;
+mod gather;
 mod group;
 mod index;
 mod keeper;

@@ -1,6 +1,7 @@
 //! The append-only log in segments: `log/<sequence>.log`, contiguous, each complete before the next one begins.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, File};
 use crate::error::{Error, Result};
@@ -27,6 +28,7 @@ pub(crate) struct Log {
     seed: Seed,
     sequence: u64,
     length: u64,
+    last_sync: Duration,
 }
 
 impl Log {
@@ -38,7 +40,7 @@ impl Log {
         file.append(&header).map_err(Error::io("write", &path))?;
         file.sync_data().map_err(Error::io("sync", &path))?;
         backend.sync_dir(LOG_DIR).map_err(Error::io("sync directory", LOG_DIR))?;
-        Ok(Self { backend, segment_bytes, file, seed, sequence, length: HEADER_LEN as u64 })
+        Ok(Self { backend, segment_bytes, file, seed, sequence, length: HEADER_LEN as u64, last_sync: Duration::ZERO })
     }
 
     /// Goes on behind the first `length` bytes of a segment; a torn tail beyond them is cut off.
@@ -59,11 +61,16 @@ impl Log {
         // are relied upon from now on.
         file.sync_data().map_err(Error::io("sync", &path))?;
         backend.sync_dir(LOG_DIR).map_err(Error::io("sync directory", LOG_DIR))?;
-        Ok(Self { backend, segment_bytes, file, seed, sequence, length })
+        Ok(Self { backend, segment_bytes, file, seed, sequence, length, last_sync: Duration::ZERO })
     }
 
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// How long the last sync took.
+    pub fn last_sync(&self) -> Duration {
+        self.last_sync
     }
 
     /// Makes the frame durable. Says which segment was closed on the way, if one was.
@@ -77,7 +84,9 @@ impl Log {
         let bytes = frame.finish(self.seed, self.length);
         let path = || segment_path(self.sequence);
         self.file.append(bytes).map_err(|error| Error::io("write", &path())(error))?;
+        let begin = Instant::now();
         self.file.sync_data().map_err(|error| Error::io("sync", &path())(error))?;
+        self.last_sync = begin.elapsed();
         self.length += bytes.len() as u64;
         Ok(closed)
     }

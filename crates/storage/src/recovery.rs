@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::backend::Backend;
@@ -118,6 +119,8 @@ struct Segment {
     sequence: u64,
     seed: Seed,
     bytes: Vec<u8>,
+    /// Where the payloads of the intact frames lie.
+    frames: Vec<Range<usize>>,
     /// The intact part.
     length: usize,
     torn: bool,
@@ -139,9 +142,13 @@ fn read_segment(backend: &dyn Backend, sequence: u64, is_last: bool) -> Result<O
         Err(damage) => return Err(Error::corrupt(&path, 0, damage)),
     };
     let mut length = HEADER_LEN;
+    let mut frames = Vec::new();
     let torn = loop {
         match frame::parse(seed, &bytes, length) {
-            Ok(Some((_, next))) => length = next,
+            Ok(Some((payload, next))) => {
+                frames.push(next - payload.len()..next);
+                length = next;
+            }
             Ok(None) => break false,
             Err(damage) if is_last && !frame::intact_frame_behind(seed, &bytes, length) => {
                 tracing::warn!(%path, offset = length, damage, "cutting off a write that a crash interrupted");
@@ -150,7 +157,7 @@ fn read_segment(backend: &dyn Backend, sequence: u64, is_last: bool) -> Result<O
             Err(damage) => return Err(Error::corrupt(&path, length as u64, damage)),
         }
     };
-    Ok(Some(Segment { sequence, seed, bytes, length, torn }))
+    Ok(Some(Segment { sequence, seed, bytes, frames, length, torn }))
 }
 
 struct Replay<'a> {
@@ -164,15 +171,13 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     fn segment(&mut self, segment: &Segment) -> Result<()> {
-        let mut offset = HEADER_LEN;
-        while let Ok(Some((payload, next))) = frame::parse(segment.seed, &segment.bytes[..segment.length], offset) {
-            let corrupt = |what: String| Error::corrupt(&segment_path(segment.sequence), offset as u64, what);
-            let mut fields = Fields(payload);
+        for frame in &segment.frames {
+            let corrupt = |what: String| Error::corrupt(&segment_path(segment.sequence), frame.start as u64, what);
+            let mut fields = Fields(&segment.bytes[frame.clone()]);
             while !fields.0.is_empty() {
                 let (number, record) = fields.record().ok_or_else(|| corrupt("the record cannot be read".into()))?;
-                self.record(segment.sequence, offset, number, record, corrupt)?;
+                self.record(segment.sequence, frame.start, number, record, corrupt)?;
             }
-            offset = next;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use support::{Random, committed, delete, open_backend, open_with, put, put_if};
 
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const STEPS: usize = 36;
-const LOSSES: [Loss; 4] = [Loss::Everything, Loss::HalfOfEachTail, Loss::ZeroedTails, Loss::Nothing];
+const LOSSES: [Loss; 5] = [Loss::Everything, Loss::HalfOfEachTail, Loss::ZeroedTails, Loss::NamesButTheLast, Loss::Nothing];
 
 fn options() -> EngineOptions {
     EngineOptions { segment_bytes: 700, log_bytes: 2000, ..EngineOptions::default() }
@@ -156,31 +156,51 @@ async fn run(backend: Arc<dyn Backend>) -> (World, storage::Result<()>) {
     (world, result)
 }
 
-async fn verify(disk: &SimDisk, world: &World) -> Result<(), String> {
-    let engine = open_with(disk, options()).map_err(|error| format!("does not open: {error}"))?;
-    let found = verify_clusters(&engine, world).await;
-    engine.close().await;
-    found
+/// What is done to a recovered disk after it was found to be right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Write,
+    Checkpoint,
 }
 
-async fn verify_clusters(engine: &Engine, world: &World) -> Result<(), String> {
+/// Recovers the disk and compares. Gives what it must look like from now on: what was seen once has to stay.
+async fn verify(disk: &SimDisk, world: &World, then: Then) -> Result<World, String> {
+    let engine = open_with(disk, options()).map_err(|error| format!("does not open: {error}"))?;
+    let seen = verify_clusters(&engine, world, then).await;
+    if then == Then::Checkpoint {
+        engine.checkpoint().await.map_err(|error| error.to_string())?;
+    }
+    engine.close().await;
+    seen
+}
+
+/// The same, and again after a power cut that takes everything which is not synced by then.
+async fn verify_twice(disk: &SimDisk, world: &World, then: Then) -> Result<(), String> {
+    let seen = verify(disk, world, then).await?;
+    let again = verify(&disk.reboot(Loss::Everything, Fault::None), &seen, Then::Write).await;
+    again.map(drop).map_err(|error| format!("after recovery and another cut: {error}"))
+}
+
+async fn verify_clusters(engine: &Engine, world: &World, then: Then) -> Result<World, String> {
     let ids = engine.clusters();
+    let mut seen = World::default();
     for (id, model) in &world.models {
         let exists = ids.iter().any(|found| &**found == *id);
-        match model.life {
+        let model = match model.life {
             Life::Made if !exists => return Err(format!("cluster {id} is lost")),
             Life::Deleted if exists => return Err(format!("cluster {id} came back")),
             _ if exists => {
                 let store = engine.cluster(id).await.map_err(|error| error.to_string())?;
-                verify_cluster(&*store, id, model).await?;
+                verify_cluster(&*store, id, model, then).await?
             }
-            _ => {}
-        }
+            _ => Model { life: Life::Deleted, ..Model::new() },
+        };
+        seen.models.insert(id, model);
     }
-    if ids.len() > world.models.len() { Err("there are clusters that nobody made".to_owned()) } else { Ok(()) }
+    if ids.len() > world.models.len() { Err("there are clusters that nobody made".to_owned()) } else { Ok(seen) }
 }
 
-async fn verify_cluster(store: &dyn Store, id: &str, model: &Model) -> Result<(), String> {
+async fn verify_cluster(store: &dyn Store, id: &str, model: &Model, then: Then) -> Result<Model, String> {
     let revision = store.revision();
     if revision < model.acknowledged {
         return Err(format!("cluster {id} went back from revision {} to {revision}", model.acknowledged));
@@ -189,12 +209,27 @@ async fn verify_cluster(store: &dyn Store, id: &str, model: &Model) -> Result<()
     if contents(store, None).await? != *expected {
         return Err(format!("cluster {id} differs at revision {revision}"));
     }
-    // The history retained leads to the same contents, change by change.
+    verify_changes(store, id, expected).await?;
+    let (mut expected, mut acknowledged) = (expected.clone(), revision);
+    if then == Then::Write {
+        acknowledged = committed(store, put("probe", "x")).await;
+        if acknowledged != revision + 1 {
+            return Err(format!("cluster {id} went on at {acknowledged}"));
+        }
+        expected.insert("probe".to_owned(), ("x".to_owned(), acknowledged));
+    }
+    Ok(Model { life: Life::Made, acknowledged, states: BTreeMap::from([(acknowledged, expected)]) })
+}
+
+/// The history retained leads to the same contents, change by change.
+async fn verify_changes(store: &dyn Store, id: &str, expected: &Contents) -> Result<(), String> {
     let from = store.compacted().max(1);
     let mut replayed = contents(store, Some(from)).await?;
     let mut watch = store.watch("", from).await.map_err(|error| error.to_string())?;
-    while watch.progress().is_none() {
+    let mut at = from;
+    while at < store.revision() {
         for change in watch.next().await.map_err(|error| error.to_string())?.iter() {
+            at = change.revision;
             let key = change.key.to_string();
             match &change.value {
                 None => drop(replayed.remove(&key)),
@@ -204,14 +239,8 @@ async fn verify_cluster(store: &dyn Store, id: &str, model: &Model) -> Result<()
                 }
             }
         }
-        if replayed == *expected {
-            break;
-        }
     }
-    if replayed != *expected {
-        return Err(format!("cluster {id}: its changes do not lead to its contents"));
-    }
-    if committed(store, put("probe", "x")).await == revision + 1 { Ok(()) } else { Err("a revision was skipped".to_owned()) }
+    if replayed == *expected { Ok(()) } else { Err(format!("cluster {id}: its changes do not lead to its contents")) }
 }
 
 async fn contents(store: &dyn Store, at: Option<u64>) -> Result<Contents, String> {
@@ -229,8 +258,10 @@ async fn nothing_acknowledged_is_lost_at_any_cut() {
             let disk = SimDisk::new(fault(operation));
             let (world, result) = run(Arc::new(disk.clone())).await;
             for loss in LOSSES {
-                let verified = verify(&disk.reboot(loss, Fault::None), &world).await;
-                assert_eq!(verified, Ok(()), "{:?} losing {loss:?}, seed {SEED:x}", fault(operation));
+                for then in [Then::Write, Then::Checkpoint] {
+                    let verified = verify_twice(&disk.reboot(loss, Fault::None), &world, then).await;
+                    assert_eq!(verified, Ok(()), "{:?} losing {loss:?}, seed {SEED:x}", fault(operation));
+                }
             }
             if !disk.is_off() {
                 assert!(result.is_ok(), "{result:?}");
@@ -238,6 +269,23 @@ async fn nothing_acknowledged_is_lost_at_any_cut() {
             }
         }
         assert!(operation > 200, "the workload has only {operation} operations");
+    }
+}
+
+/// What the next process finds in the page cache and shows to its callers has to survive a power cut from then on.
+#[tokio::test]
+async fn what_was_shown_after_a_kill_survives_a_cut() {
+    for then in [Then::Write, Then::Checkpoint] {
+        for operation in 1.. {
+            let disk = SimDisk::new(Fault::TornPowerCut { operation });
+            let (world, _) = run(Arc::new(disk.clone())).await; // how it ended is in the world
+            let finished = !disk.is_off();
+            let verified = verify_twice(&disk.restart(Fault::None), &world, then).await;
+            assert_eq!(verified, Ok(()), "killed at {operation}");
+            if finished {
+                break;
+            }
+        }
     }
 }
 
@@ -252,7 +300,7 @@ async fn nothing_is_lost_when_recovery_is_cut_too() {
                 if let Ok(engine) = open_with(&second, options()) {
                     engine.close().await;
                 }
-                let verified = verify(&second.reboot(Loss::Everything, Fault::None), &world).await;
+                let verified = verify_twice(&second.reboot(Loss::Everything, Fault::None), &world, Then::Write).await;
                 assert_eq!(verified, Ok(()), "cut at {operation} losing {loss:?}, then at {again}");
                 if !second.is_off() {
                     break;
@@ -270,14 +318,39 @@ async fn an_error_at_any_operation_loses_nothing() {
     for operation in 1.. {
         let disk = SimDisk::new(Fault::Error { operation });
         let (world, result) = run(Arc::new(disk.clone())).await;
-        for loss in [Loss::Everything, Loss::Nothing] {
-            let verified = verify(&disk.reboot(loss, Fault::None), &world).await;
+        let finished = disk.operations() < operation;
+        for loss in LOSSES {
+            let verified = verify_twice(&disk.reboot(loss, Fault::None), &world, Then::Write).await;
             assert_eq!(verified, Ok(()), "EIO at {operation} losing {loss:?}");
         }
-        if disk.operations() < operation {
+        if finished {
             assert!(result.is_ok(), "{result:?}");
             break;
         }
+    }
+}
+
+/// Its snapshot must be gone for good before the record of its deletion is, also when no other snapshot is written.
+#[tokio::test]
+async fn a_deleted_cluster_does_not_come_back() {
+    let disk = SimDisk::default();
+    let engine = open_with(&disk, options()).expect("opens");
+    committed(&*engine.cluster("old").await.expect("made"), put("key", &"x".repeat(800))).await;
+    committed(&*engine.cluster("old").await.expect("there"), put("key", "rotates")).await;
+    engine.checkpoint().await.expect("checkpoints");
+    assert!(disk.paths().iter().any(|path| path.starts_with("snapshots/")));
+    assert!(engine.delete_cluster("old").await.expect("deleted"));
+    for number in 0..10 {
+        let id = format!("brief-{number}");
+        engine.cluster(&id).await.expect("made");
+        engine.delete_cluster(&id).await.expect("deleted");
+    }
+    engine.checkpoint().await.expect("checkpoints");
+    engine.close().await;
+    for loss in LOSSES {
+        let engine = open_with(&disk.reboot(loss, Fault::None), options()).expect("opens again");
+        assert!(engine.clusters().is_empty(), "losing {loss:?}: {:?}", engine.clusters());
+        engine.close().await;
     }
 }
 
@@ -355,7 +428,7 @@ async fn skipping_syncs_is_noticed() {
         for operation in 1.. {
             let disk = SimDisk::new(Fault::PowerCut { operation });
             let (world, _) = run(Arc::new(Lying { disk: disk.clone(), data, dirs })).await; // how it ended is in the world
-            let verified = verify(&disk.reboot(Loss::Everything, Fault::None), &world).await;
+            let verified = verify(&disk.reboot(Loss::Everything, Fault::None), &world, Then::Write).await;
             noticed += u32::from(verified.is_err());
             if !disk.is_off() {
                 break;

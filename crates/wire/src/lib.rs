@@ -8,6 +8,7 @@ pub mod list;
 pub mod negotiate;
 pub mod openapi;
 pub mod partial;
+pub mod reply;
 pub mod status;
 pub mod table;
 pub mod watch;

@@ -70,9 +70,7 @@ impl Encoding {
     /// A list may not be asked for as one object's metadata, nor the other way round.
     pub fn check_cardinality(&self, is_list: bool) -> Result<(), Status> {
         let message = match (self.shape, is_list) {
-            (Shape::PartialObjectMetadata, true) => {
-                "you requested PartialObjectMetadata, but the requested object is a list"
-            }
+            (Shape::PartialObjectMetadata, true) => "you requested PartialObjectMetadata, but the requested object is a list",
             (Shape::PartialObjectMetadataList, false) => {
                 "you requested PartialObjectMetadataList, but the requested object is not a list"
             }
@@ -200,7 +198,8 @@ mod tests {
     #[test]
     fn accept_headers_choose_as_upstream_chooses() {
         use Endpoint::*;
-        let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
+        let kubectl =
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         let discovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
         let metadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
         for (header, endpoint, expected) in [

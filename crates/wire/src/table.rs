@@ -34,21 +34,12 @@ pub(crate) fn head(version: &str, def: Option<&ResourceDef>, meta: &ListMeta) ->
 }
 
 fn column_definitions(def: &ResourceDef) -> Value {
-    let column = |c: &api::Column| {
-        json!({"name": c.name, "type": c.kind, "format": c.format, "description": c.description, "priority": c.priority})
-    };
+    let column = |c: &api::Column| json!({"name": c.name, "type": c.kind, "format": c.format, "description": c.description, "priority": c.priority});
     def.columns.iter().map(column).collect()
 }
 
 /// Appends one row.
-pub(crate) fn write_row(
-    def: &ResourceDef,
-    object: &Object,
-    version: &str,
-    include: IncludeObject,
-    now: Time,
-    out: &mut Vec<u8>,
-) {
+pub(crate) fn write_row(def: &ResourceDef, object: &Object, version: &str, include: IncludeObject, now: Time, out: &mut Vec<u8>) {
     let doc = object.to_doc();
     let cells: Value = def.columns.iter().map(|c| c.value(&doc, now)).collect();
     out.extend_from_slice(b"{\"cells\":");

@@ -1,8 +1,8 @@
 //! Watch events, one JSON document per line.
 
 use crate::negotiate::{Encoding, Shape};
-use crate::table::{self, IncludeObject};
 use crate::partial;
+use crate::table::{self, IncludeObject};
 use api::ResourceDef;
 use meta::{Object, Status, Time};
 use serde_json::{Value, json};

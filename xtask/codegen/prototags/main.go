@@ -137,7 +137,8 @@ func (w *walker) fields(t reflect.Type, via []int, viaKnown bool) []Field {
 		if f.Type.Kind() == reflect.Pointer {
 			flags += "p"
 		}
-		if strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero") {
+		// omitempty does nothing for a struct.
+		if strings.Contains(options, "omitzero") || (strings.Contains(options, "omitempty") && f.Type.Kind() != reflect.Struct) {
 			flags += "o"
 		}
 		out = append(out, Field{Name: name, Type: w.describe(f.Type), Flags: flags, Proto: path})

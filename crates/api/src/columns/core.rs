@@ -1,6 +1,8 @@
 //! The core group, except pods, nodes and volumes.
 
-use super::cells::{NONE, UNKNOWN, condition, count, has, is_deleting, labels, list, number, or, scalar, since, some_of, text, texts};
+use super::cells::{
+    NONE, UNKNOWN, condition, count, has, is_deleting, labels, list, number, or, scalar, since, some_of, text, texts,
+};
 use super::workloads::{container_images, container_names};
 use super::{age, integer, name, of, string, string_or};
 use crate::{Cell, Column};
@@ -20,11 +22,9 @@ pub fn columns(kind: &str, minor: u32) -> Option<Vec<Column>> {
         ],
         "Endpoints" => vec![name(), of("Endpoints", "string", |doc, _| endpoints(doc).into()), age()],
         "Namespace" => vec![name(), string("Status", "/status/phase"), age()],
-        "ConfigMap" => vec![
-            name(),
-            of("Data", "string", |doc, _| (count(doc, "/data") + count(doc, "/binaryData")).into()),
-            age(),
-        ],
+        "ConfigMap" => {
+            vec![name(), of("Data", "string", |doc, _| (count(doc, "/data") + count(doc, "/binaryData")).into()), age()]
+        }
         "Secret" => vec![name(), string("Type", "/type"), Column::new("Data", "string", Cell::Count("/data")), age()],
         "ServiceAccount" if minor <= 34 => {
             vec![name(), Column::new("Secrets", "string", Cell::Count("/secrets")), age()]

@@ -10,6 +10,7 @@ mod core;
 pub mod custom;
 mod networking;
 mod node;
+mod path;
 mod pod;
 mod resource;
 mod storage;

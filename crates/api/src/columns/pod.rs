@@ -13,7 +13,11 @@ pub fn columns(kind: &str, minor: u32) -> Option<Vec<Column>> {
         "Pod" => Some(vec![
             name(),
             of("Ready", "string", |doc, _| State::of(doc).ready().into()),
-            of("Status", "string", if minor >= 35 { |doc, _| status(doc, true).into() } else { |doc, _| status(doc, false).into() }),
+            of(
+                "Status",
+                "string",
+                if minor >= 35 { |doc, _| status(doc, true).into() } else { |doc, _| status(doc, false).into() },
+            ),
             of("Restarts", "string", |doc, now| State::of(doc).restarts(now).into()),
             age(),
             string_or("IP", "/status/podIPs/0/ip", NONE).wide(),

@@ -18,7 +18,8 @@ pub fn columns(kind: &str, _minor: u32) -> Option<Vec<Column>> {
             age(),
             container_names(),
             container_images(),
-            of("Selector", "string", |doc, _| selector(doc, "/spec/selector").unwrap_or_else(|_| "<invalid>".into()).into()).wide(),
+            of("Selector", "string", |doc, _| selector(doc, "/spec/selector").unwrap_or_else(|_| "<invalid>".into()).into())
+                .wide(),
         ],
         "ReplicaSet" => vec![
             name(),

@@ -21,10 +21,8 @@ const STATEFUL_SET_MUTABLE: [&str; 7] = [
     "minReadySeconds",
 ];
 
-pub const DEPLOYMENT_ROW: Row = Row::new("apps/v1", "Deployment")
-    .generation()
-    .scale("/spec/replicas", "/status/replicas", "/spec/selector")
-    .hooks(Hooks {
+pub const DEPLOYMENT_ROW: Row =
+    Row::new("apps/v1", "Deployment").generation().scale("/spec/replicas", "/status/replicas", "/spec/selector").hooks(Hooks {
         default: default_deployment,
         validate: validate_deployment,
         validate_update: selector_is_immutable,

@@ -71,7 +71,9 @@ fn generate_selector(doc: &mut Doc) {
 
 fn check_job_spec(spec: &View<'_>, selected: bool, errors: &mut FieldErrors) {
     let completions = spec.get("completions");
-    for field in ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex"] {
+    for field in
+        ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex"]
+    {
         spec.get(field).non_negative(errors);
     }
     spec.get("completionMode").one_of_if_set(errors, &["NonIndexed", "Indexed"]);

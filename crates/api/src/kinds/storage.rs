@@ -58,54 +58,51 @@ pub const STORAGE_CLASS_ROW: Row = Row::new("storage.k8s.io/v1", "StorageClass")
     ..Hooks::NONE
 });
 
-pub const CSI_DRIVER_ROW: Row =
-    Row::new("storage.k8s.io/v1", "CSIDriver").generation().conditional_update().hooks(Hooks {
-        default: |doc| {
-            let spec = ensure(doc, "spec");
-            for (field, value) in [
-                ("attachRequired", json!(true)),
-                ("podInfoOnMount", json!(false)),
-                ("storageCapacity", json!(false)),
-                ("fsGroupPolicy", json!("ReadWriteOnceWithFSType")),
-                ("volumeLifecycleModes", json!(["Persistent"])),
-                ("requiresRepublish", json!(false)),
-                ("seLinuxMount", json!(false)),
-            ] {
-                set_default(spec, field, value);
-            }
-        },
-        validate_update: |new, old, errors| {
-            let (new, old) = (View::root(new).get("spec"), View::root(old).get("spec"));
-            for field in ["attachRequired", "fsGroupPolicy", "volumeLifecycleModes"] {
-                new.get(field).immutable(&old.get(field), errors);
-            }
-        },
-        ..Hooks::NONE
-    });
+pub const CSI_DRIVER_ROW: Row = Row::new("storage.k8s.io/v1", "CSIDriver").generation().conditional_update().hooks(Hooks {
+    default: |doc| {
+        let spec = ensure(doc, "spec");
+        for (field, value) in [
+            ("attachRequired", json!(true)),
+            ("podInfoOnMount", json!(false)),
+            ("storageCapacity", json!(false)),
+            ("fsGroupPolicy", json!("ReadWriteOnceWithFSType")),
+            ("volumeLifecycleModes", json!(["Persistent"])),
+            ("requiresRepublish", json!(false)),
+            ("seLinuxMount", json!(false)),
+        ] {
+            set_default(spec, field, value);
+        }
+    },
+    validate_update: |new, old, errors| {
+        let (new, old) = (View::root(new).get("spec"), View::root(old).get("spec"));
+        for field in ["attachRequired", "fsGroupPolicy", "volumeLifecycleModes"] {
+            new.get(field).immutable(&old.get(field), errors);
+        }
+    },
+    ..Hooks::NONE
+});
 
 pub const CSI_NODE_ROW: Row = Row::new("storage.k8s.io/v1", "CSINode").conditional_update();
-pub const CSI_STORAGE_CAPACITY_ROW: Row =
-    Row::new("storage.k8s.io/v1", "CSIStorageCapacity").conditional_update().hooks(Hooks {
-        default: |doc| {
-            for field in ["capacity", "maximumVolumeSize"] {
-                with(doc, field, |quantity| canonical(quantity, false));
-            }
-        },
-        validate: |doc, errors| {
-            View::root(doc).get("storageClassName").require(errors);
-        },
-        ..Hooks::NONE
-    });
-pub const VOLUME_ATTACHMENT_ROW: Row =
-    Row::new("storage.k8s.io/v1", "VolumeAttachment").conditional_update().hooks(Hooks {
-        validate: |doc, errors| {
-            let spec = View::root(doc).get("spec");
-            spec.get("attacher").require(errors);
-            spec.get("nodeName").require(errors);
-        },
-        validate_update: |new, old, errors| View::root(new).get("spec").immutable(&View::root(old).get("spec"), errors),
-        ..Hooks::NONE
-    });
+pub const CSI_STORAGE_CAPACITY_ROW: Row = Row::new("storage.k8s.io/v1", "CSIStorageCapacity").conditional_update().hooks(Hooks {
+    default: |doc| {
+        for field in ["capacity", "maximumVolumeSize"] {
+            with(doc, field, |quantity| canonical(quantity, false));
+        }
+    },
+    validate: |doc, errors| {
+        View::root(doc).get("storageClassName").require(errors);
+    },
+    ..Hooks::NONE
+});
+pub const VOLUME_ATTACHMENT_ROW: Row = Row::new("storage.k8s.io/v1", "VolumeAttachment").conditional_update().hooks(Hooks {
+    validate: |doc, errors| {
+        let spec = View::root(doc).get("spec");
+        spec.get("attacher").require(errors);
+        spec.get("nodeName").require(errors);
+    },
+    validate_update: |new, old, errors| View::root(new).get("spec").immutable(&View::root(old).get("spec"), errors),
+    ..Hooks::NONE
+});
 
 fn default_volume(doc: &mut Doc) {
     set_default(ensure(doc, "status"), "phase", "Pending");

@@ -64,4 +64,3 @@ pub fn check_template_matches(selector: &View<'_>, template: &View<'_>, errors: 
 pub fn string_map(doc: &Doc) -> BTreeMap<String, String> {
     map(doc).filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
 }
-

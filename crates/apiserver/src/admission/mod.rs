@@ -76,7 +76,14 @@ impl ApiServer {
     }
 
     /// An object of a built-in kind, as the cache has it. None as well when the plane does not serve the kind.
-    pub(crate) fn lookup(&self, group: &str, version: &str, resource: &str, namespace: &str, name: &str) -> Option<std::sync::Arc<meta::Object>> {
+    pub(crate) fn lookup(
+        &self,
+        group: &str,
+        version: &str,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Option<std::sync::Arc<meta::Object>> {
         let cache = self.caches.of(&meta::Gvr::new(group, version, resource))?;
         cache.get(&crate::keys::local(namespace, name))
     }

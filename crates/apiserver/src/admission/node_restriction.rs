@@ -2,23 +2,34 @@
 
 use super::{Admission, Operation, Plugin};
 use crate::server::ApiServer;
+use auth::Authorizer;
+use auth::node::{self, Lookup};
+use meta::Doc;
 use meta::status::Result;
-use meta::{Doc, Status};
 
 pub(super) struct NodeRestriction;
+
+struct Known<'a>(&'a ApiServer);
+
+impl Lookup for Known<'_> {
+    fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Doc> {
+        self.0.lookup(group, "v1", resource, namespace, name).map(|object| object.to_doc())
+    }
+    fn authorizer(&self) -> &dyn Authorizer {
+        &*self.0.authorizer
+    }
+}
 
 #[async_trait::async_trait]
 impl Plugin for NodeRestriction {
     async fn check(&self, server: &ApiServer, admission: &Admission<'_>, doc: Option<&Doc>) -> Result<()> {
-        let Some(node) = admission.cx.user.node_name() else { return Ok(()) };
         let target = &admission.cx.call.target;
         let operation = match admission.operation {
-            Operation::Create => auth::node::Operation::Create,
-            Operation::Update => auth::node::Operation::Update,
-            Operation::Delete => auth::node::Operation::Delete,
+            Operation::Create => node::Operation::Create,
+            Operation::Update => node::Operation::Update,
+            Operation::Delete => node::Operation::Delete,
         };
-        let request = auth::node::Request {
-            node,
+        let request = node::Request {
             user: admission.cx.user,
             operation,
             group: &target.resource.group,
@@ -29,8 +40,6 @@ impl Plugin for NodeRestriction {
             new: doc,
             old: admission.old,
         };
-        let pod = |namespace: &str, name: &str| server.lookup("", "v1", "pods", namespace, name).map(|o| o.to_doc());
-        auth::node::restrict(&request, &pod)
-            .map_err(|why| Status::forbidden(&admission.cx.def.group_resource(), &target.name, why))
+        node::check(&request, &Known(server))
     }
 }

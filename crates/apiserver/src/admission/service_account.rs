@@ -51,7 +51,10 @@ async fn find(server: &ApiServer, admission: &Admission<'_>, name: &str) -> Resu
     server.caches.fresh().await?;
     look().ok_or_else(|| {
         let accounts = Status::not_found(&GroupResource::new("", "serviceaccounts"), name);
-        let why = format!("error looking up service account {namespace}/{name}: {}", accounts.message.replace("serviceaccounts", "serviceaccount"));
+        let why = format!(
+            "error looking up service account {namespace}/{name}: {}",
+            accounts.message.replace("serviceaccounts", "serviceaccount")
+        );
         Status::forbidden(&admission.cx.def.group_resource(), "", why)
     })
 }
@@ -75,7 +78,11 @@ fn mount_token(pod: &mut Doc, uid: &str) {
         }
     }
     if mounted {
-        push(&mut pod["spec"], "volumes", json!({ "name": name, "projected": { "defaultMode": 420, "sources": token_sources() } }));
+        push(
+            &mut pod["spec"],
+            "volumes",
+            json!({ "name": name, "projected": { "defaultMode": 420, "sources": token_sources() } }),
+        );
     }
 }
 

@@ -21,7 +21,8 @@ impl Plugin for DefaultTolerationSeconds {
         let mut tolerations = pod["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
         for taint in TAINTS {
             if !tolerations.iter().any(|t| tolerates(t, taint)) {
-                tolerations.push(json!({ "key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS }));
+                tolerations
+                    .push(json!({ "key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS }));
             }
         }
         pod["spec"]["tolerations"] = tolerations.into();

@@ -15,9 +15,8 @@ const AUTHENTICATION: &str = "authentication.k8s.io";
 
 /// The user that the request wants to be, when `caller` may be that one.
 pub(crate) fn impersonate(server: &ApiServer, headers: &HeaderMap, caller: User) -> Result<User> {
-    let texts = |name: &str| -> Vec<String> {
-        headers.get_all(name).iter().filter_map(|v| v.to_str().ok().map(str::to_owned)).collect()
-    };
+    let texts =
+        |name: &str| -> Vec<String> { headers.get_all(name).iter().filter_map(|v| v.to_str().ok().map(str::to_owned)).collect() };
     let name = texts(USER).into_iter().next().unwrap_or_default();
     let (groups, uid) = (texts(GROUP), texts(UID).into_iter().next().unwrap_or_default());
     let extra = extras(headers);
@@ -63,7 +62,15 @@ fn service_account(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(user::SERVICE_ACCOUNT_PREFIX)?.split_once(':')
 }
 
-fn check(server: &ApiServer, caller: &User, group: &str, resource: &str, subresource: &str, namespace: &str, name: &str) -> Result<()> {
+fn check(
+    server: &ApiServer,
+    caller: &User,
+    group: &str,
+    resource: &str,
+    subresource: &str,
+    namespace: &str,
+    name: &str,
+) -> Result<()> {
     let attributes = Attributes::resource(caller, "impersonate", group, resource).in_namespace(namespace).named(name);
     server.decide(&Attributes { subresource, ..attributes })
 }

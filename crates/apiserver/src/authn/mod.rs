@@ -6,7 +6,6 @@ mod tokens;
 pub(crate) use impersonation::impersonate;
 pub(crate) use tokens::TokenCache;
 
-use crate::config::CallerIdentity;
 use crate::server::ApiServer;
 use auth::service_account::Issuer;
 use http::HeaderMap;
@@ -18,7 +17,6 @@ use std::sync::Arc;
 /// The authenticators of one control plane.
 pub(crate) struct Authenticators {
     pub issuer: Arc<Issuer>,
-    pub caller_identity: Option<Arc<dyn CallerIdentity>>,
     pub callers: TokenCache,
 }
 

@@ -1,7 +1,7 @@
 //! Bearer tokens: service accounts' by signature and living objects, IAM callers' by asking STS.
 
 use crate::server::ApiServer;
-use auth::access::Caller;
+use auth::access::CallerIdentity;
 use auth::service_account::{BoundKind, Existing, check_bound_objects};
 use aws_lc_rs::digest;
 use meta::{Time, User};
@@ -17,14 +17,14 @@ type Hash = [u8; 32];
 
 /// Verified IAM callers by the hash of their token. What the caller may do is looked up anew each time.
 #[derive(Default)]
-pub(crate) struct TokenCache(Mutex<HashMap<Hash, (Caller, Time)>>);
+pub(crate) struct TokenCache(Mutex<HashMap<Hash, (CallerIdentity, Time)>>);
 
 impl TokenCache {
-    fn get(&self, hash: &Hash, now: Time) -> Option<Caller> {
+    fn get(&self, hash: &Hash, now: Time) -> Option<CallerIdentity> {
         self.0.lock().get(hash).filter(|(_, until)| *until > now).map(|(caller, _)| caller.clone())
     }
 
-    fn put(&self, hash: Hash, caller: Caller, now: Time) {
+    fn put(&self, hash: Hash, caller: CallerIdentity, now: Time) {
         let mut cache = self.0.lock();
         if cache.len() >= CACHED_TOKENS {
             cache.retain(|_, (_, until)| *until > now);
@@ -44,15 +44,22 @@ fn hash(token: &str) -> Hash {
 impl ApiServer {
     pub(super) async fn iam_user(&self, token: &str) -> Option<User> {
         let (hash, now) = (hash(token), self.clock.now());
+        let verifier = self.config.caller_verifier.as_ref()?;
         let caller = match self.authenticators.callers.get(&hash, now) {
             Some(caller) => caller,
             None => {
-                let caller = self.authenticators.caller_identity.as_ref()?.verify(token).await?;
+                let caller = verifier.verify(token).await?;
                 self.authenticators.callers.put(hash, caller.clone(), now);
                 caller
             }
         };
-        self.config.access.user_of(&caller)
+        match self.config.access.map(&caller, |instance| verifier.private_dns(instance)) {
+            Ok(user) => Some(user),
+            Err(error) => {
+                tracing::debug!(%error, "an IAM identity has no access entry");
+                None
+            }
+        }
     }
 
     pub(super) fn service_account_user(&self, token: &str, audiences: &[String]) -> Option<User> {

@@ -4,5 +4,5 @@
 mod feed;
 mod resource;
 
-pub use feed::Caches;
+pub use feed::{Caches, FeedError};
 pub use resource::{CachedChange, ResourceCache, Slice, Subscription};

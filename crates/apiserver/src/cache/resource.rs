@@ -2,7 +2,7 @@
 
 use client::{Event, EventKind};
 use meta::{Object, Status};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -40,8 +40,12 @@ struct State {
     watchers: Vec<Watcher>,
 }
 
+/// Is told the local key and the new state of each changed object, before anyone can read the change.
+type Listener = Box<dyn Fn(&str, Option<&Object>) + Send + Sync>;
+
 pub struct ResourceCache {
     state: Mutex<State>,
+    listeners: RwLock<Vec<Listener>>,
     /// Reads the values of the selectable fields.
     fields_of: Box<dyn Fn(&Object) -> Vec<String> + Send + Sync>,
 }
@@ -61,14 +65,16 @@ pub struct Subscription {
 
 impl ResourceCache {
     pub fn new(loaded_at: u64, fields_of: impl Fn(&Object) -> Vec<String> + Send + Sync + 'static) -> Self {
-        let state = State {
-            objects: Objects::new(),
-            ring: VecDeque::new(),
-            forgotten: loaded_at,
-            changed: 0,
-            watchers: Vec::new(),
-        };
-        Self { state: Mutex::new(state), fields_of: Box::new(fields_of) }
+        let state =
+            State { objects: Objects::new(), ring: VecDeque::new(), forgotten: loaded_at, changed: 0, watchers: Vec::new() };
+        Self { state: Mutex::new(state), listeners: RwLock::default(), fields_of: Box::new(fields_of) }
+    }
+
+    /// Tells `listener` of everything there is, then of every change. It must not block or call back.
+    pub fn listen(&self, listener: impl Fn(&str, Option<&Object>) + Send + Sync + 'static) {
+        let state = self.state.lock();
+        state.objects.iter().for_each(|(key, object)| listener(key, Some(object)));
+        self.listeners.write().push(Box::new(listener));
     }
 
     /// Takes in an object found at start.
@@ -106,6 +112,7 @@ impl ResourceCache {
         let object = object.map(|o| Arc::new(self.with_fields(o)));
         let mut state = self.state.lock();
         let state = &mut *state;
+        self.listeners.read().iter().for_each(|listener| listener(key, object.as_deref()));
         let key: Arc<str> = key.into();
         let previous = match &object {
             Some(object) => state.objects.insert(key.clone(), object.clone()),

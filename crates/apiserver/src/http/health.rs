@@ -10,7 +10,7 @@ type Check = fn(&ApiServer) -> bool;
 /// Every check by its upstream name.
 const CHECKS: [(&str, Check); 4] = [
     ("ping", |_| true),
-    ("etcd", ApiServer::store_serves),
+    ("etcd", ApiServer::is_following),
     ("informer-sync", ApiServer::is_following),
     ("poststarthook/rbac/bootstrap-roles", ApiServer::is_bootstrapped),
 ];

@@ -83,7 +83,9 @@ fn field_validation(value: String) -> Result<String> {
         "" | "Ignore" | "Warn" | "Strict" => Ok(value),
         other => Err(Status::new(
             meta::Reason::Invalid,
-            format!(" \"\" is invalid: fieldValidation: Unsupported value: {other:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""),
+            format!(
+                " \"\" is invalid: fieldValidation: Unsupported value: {other:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
+            ),
         )),
     }
 }
@@ -106,7 +108,9 @@ fn propagation(value: &str) -> Result<Propagation> {
         "Foreground" => Ok(Propagation::Foreground),
         other => Err(Status::new(
             meta::Reason::Invalid,
-            format!("DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""),
+            format!(
+                "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
+            ),
         )),
     }
 }

@@ -66,7 +66,10 @@ mod tests {
             ("/api/v1/namespaces/a/pods/b%2Fc/log", "/v1/pods a b/c log"),
             ("/apis/apps/v1/namespaces/a/deployments/b", "apps/v1/deployments a b"),
             ("/apis/apps/v1/deployments/", "apps/v1/deployments  "),
-            ("/apis/rbac.authorization.k8s.io/v1/clusterroles/system:node", "rbac.authorization.k8s.io/v1/clusterroles  system:node"),
+            (
+                "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:node",
+                "rbac.authorization.k8s.io/v1/clusterroles  system:node",
+            ),
             ("/apis/apps/v1", "other"),
             ("/api/v1/", "other"),
             ("/apis", "other"),
@@ -75,7 +78,8 @@ mod tests {
             let shown = match resolve(path) {
                 Route::Other => "other".to_owned(),
                 Route::Resource(t) => {
-                    let text = format!("{}/{}/{} {} {}", t.resource.group, t.resource.version, t.resource.resource, t.namespace, t.name);
+                    let text =
+                        format!("{}/{}/{} {} {}", t.resource.group, t.resource.version, t.resource.resource, t.namespace, t.name);
                     if t.subresource.is_empty() { text } else { format!("{text} {}", t.subresource) }
                 }
             };

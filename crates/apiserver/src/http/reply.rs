@@ -36,7 +36,13 @@ fn insert(headers: &mut ::http::HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-pub(super) fn success(def: &Arc<ResourceDef>, reply: Reply, encoding: &Encoding, asked: &Asked, now: Time) -> Result<Response<Body>> {
+pub(super) fn success(
+    def: &Arc<ResourceDef>,
+    reply: Reply,
+    encoding: &Encoding,
+    asked: &Asked,
+    now: Time,
+) -> Result<Response<Body>> {
     let include = IncludeObject::parse(&asked.include_object)?;
     encoding.check_cardinality(matches!(reply.body, ReplyBody::List(_)))?;
     let body = match reply.body {
@@ -62,7 +68,9 @@ fn one(def: &ResourceDef, object: &Object, encoding: &Encoding, include: Include
     let mut out = Vec::new();
     match encoding.shape {
         Shape::Table => wire::table::write_one(def, object, encoding.version, include, true, now, &mut out),
-        Shape::PartialObjectMetadata | Shape::PartialObjectMetadataList => wire::partial::write(object, encoding.version, &mut out),
+        Shape::PartialObjectMetadata | Shape::PartialObjectMetadataList => {
+            wire::partial::write(object, encoding.version, &mut out)
+        }
         Shape::Object | Shape::Discovery => return Ok(document(&object.to_doc(), encoding)),
     }
     if encoding.pretty || encoding.format == Format::Yaml {
@@ -98,7 +106,9 @@ pub(super) fn watch(mut encoder: WatchEncoder, items: WatchStream, encoding: &En
         let line: Bytes = match item {
             WatchItem::Event(event) if encoder.is_plain() => event.json_line().clone(),
             WatchItem::Event(event) => encoder.event(event.kind.as_str(), &event.object, clock.now()).into(),
-            WatchItem::Bookmark { revision, initial_events_end } => encoder.bookmark(revision, initial_events_end, clock.now()).into(),
+            WatchItem::Bookmark { revision, initial_events_end } => {
+                encoder.bookmark(revision, initial_events_end, clock.now()).into()
+            }
             WatchItem::Error(status) => wire::watch::error_line(&status).into(),
         };
         Ok::<_, Infallible>(Frame::data(line))

@@ -47,7 +47,12 @@ impl Asked {
 }
 
 impl HttpHandler {
-    pub(super) async fn answer(&self, certificate: Option<&User>, request: Request<Incoming>, asked: &Asked) -> Result<Response<Body>> {
+    pub(super) async fn answer(
+        &self,
+        certificate: Option<&User>,
+        request: Request<Incoming>,
+        asked: &Asked,
+    ) -> Result<Response<Body>> {
         let caller = self.server.authenticate(request.headers(), certificate).await?;
         let user = impersonate(&self.server, request.headers(), caller)?;
         let path = request.uri().path().to_owned();

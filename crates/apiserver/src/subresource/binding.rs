@@ -19,14 +19,13 @@ impl ApiServer {
         validate(&kind, pod_name, &binding)?;
         let mut call = Call::new(Verb::Update, Gvr::new("", "v1", "pods"), &cx.call.target.namespace, pod_name);
         call.options.dry_run = cx.call.options.dry_run;
-        let def = self.catalog.by_path("", "v1", "pods").ok_or_else(Status::no_such_path)?;
+        let def = self.published.catalog.by_path("", "v1", "pods").ok_or_else(Status::no_such_path)?;
         let pod_cx = Cx { user: cx.user, call: &call, def };
         loop {
             let pod = self.current(&pod_cx).await?.ok_or_else(|| pod_cx.not_found())?;
             let assigned = assign(&pod_cx, pod.to_doc(), &binding, &self.clock.now().to_string())?;
             if self.commit(&pod_cx, Plan::update(&pod_cx, &pod), &assigned).await?.is_ok() {
-                let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
-                return Ok(Reply::new(ReplyBody::Doc(done)).with_code(201));
+                return Ok(Reply::new(ReplyBody::Doc(wire::status::success(201))).with_code(201));
             }
         }
     }
@@ -52,7 +51,10 @@ fn assign(cx: &Cx<'_>, mut pod: Doc, binding: &Doc, now: &str) -> Result<Doc> {
     let refuse = |why: String| Err(Status::conflict(&meta::GroupResource::new("", "pods/binding"), name, why));
     let uid = binding["metadata"]["uid"].as_str().unwrap_or_default();
     if !uid.is_empty() && pod["metadata"]["uid"] != uid {
-        return refuse(format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", pod["metadata"]["uid"].as_str().unwrap_or_default()));
+        return refuse(format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            pod["metadata"]["uid"].as_str().unwrap_or_default()
+        ));
     }
     if pod["metadata"].get("deletionTimestamp").is_some() {
         return refuse(format!("pod {name} is being deleted, cannot be assigned to a host"));

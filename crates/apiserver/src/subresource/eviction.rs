@@ -24,10 +24,9 @@ impl ApiServer {
         let dry_run = cx.call.options.dry_run || eviction["deleteOptions"]["dryRun"] == json!(["All"]);
         let mut call = Call::new(Verb::Delete, cx.call.target.resource.clone(), &pod.meta.namespace, &pod.meta.name);
         call.options = Options { delete, dry_run, ..Options::default() };
-        let def = self.catalog.by_path("", "v1", "pods").ok_or_else(Status::no_such_path)?;
+        let def = self.published.catalog.by_path("", "v1", "pods").ok_or_else(Status::no_such_path)?;
         self.delete(&Cx { user: cx.user, call: &call, def }).await?;
-        let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
-        Ok(Reply::new(ReplyBody::Doc(done)).with_code(201))
+        Ok(Reply::new(ReplyBody::Doc(wire::status::success(201))).with_code(201))
     }
 
     /// Takes one disruption from the pod's budget, or refuses.
@@ -36,7 +35,11 @@ impl ApiServer {
         let budget = match &budgets[..] {
             [] => return Ok(()),
             [one] => one,
-            _ => return Err(Status::internal("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")),
+            _ => {
+                return Err(Status::internal(
+                    "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+                ));
+            }
         };
         let (name, doc) = (&budget.meta.name, budget.to_doc());
         if doc["status"]["observedGeneration"].as_i64().unwrap_or(0) < budget.meta.generation {
@@ -58,7 +61,7 @@ impl ApiServer {
         call.target.subresource = "status".into();
         call.body = Body::Patch(client::PatchKind::Merge, patch);
         call.options.dry_run = cx.call.options.dry_run;
-        let def = self.catalog.by_path("policy", "v1", "poddisruptionbudgets").ok_or_else(Status::no_such_path)?;
+        let def = self.published.catalog.by_path("policy", "v1", "poddisruptionbudgets").ok_or_else(Status::no_such_path)?;
         self.update(&Cx { user: cx.user, call: &call, def }).await.map(drop)
     }
 
@@ -74,7 +77,8 @@ impl ApiServer {
 }
 
 fn ignores_budgets(pod: &Doc) -> bool {
-    matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed" | "Pending")) || pod["metadata"].get("deletionTimestamp").is_some()
+    matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed" | "Pending"))
+        || pod["metadata"].get("deletionTimestamp").is_some()
 }
 
 fn refused(budget: &str, why: &str, retry_after: u32) -> Status {

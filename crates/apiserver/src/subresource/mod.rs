@@ -17,7 +17,7 @@ impl ApiServer {
         let target = &cx.call.target;
         let resource = target.resource.resource.as_str();
         match (target.resource.group.as_str(), resource, target.subresource.as_str()) {
-            ("authorization.k8s.io" | "authentication.k8s.io", _, "") => self.review(cx).map(Some),
+            ("authorization.k8s.io" | "authentication.k8s.io", _, "") => self.review(cx).await.map(Some),
             ("", "bindings", "") | ("", "pods", "binding") => self.bind(cx).await.map(Some),
             ("", "pods", "eviction") => self.evict(cx).await.map(Some),
             ("", "serviceaccounts", "token") => self.request_token(cx).await.map(Some),
@@ -68,7 +68,8 @@ fn no_address(node: &str) -> Status {
 
 /// A kind whose machinery does not exist yet must not be accepted and then ignored.
 fn not_built(cx: &Cx<'_>) -> Status {
-    let why = format!("{} are not served yet by this version of Pilothouse; creating one would have no effect", cx.def.gvr.resource);
+    let why =
+        format!("{} are not served yet by this version of Pilothouse; creating one would have no effect", cx.def.gvr.resource);
     Status::forbidden(&cx.def.group_resource(), "", why)
 }
 

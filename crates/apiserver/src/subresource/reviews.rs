@@ -53,7 +53,10 @@ impl ApiServer {
         let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
         if resource.is_object() == path.is_object() {
             let mut errors = FieldErrors::default();
-            let (at, words) = (Path::new("spec.resourceAttributes"), "exactly one of nonResourceAttributes or resourceAttributes must be specified");
+            let (at, words) = (
+                Path::new("spec.resourceAttributes"),
+                "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+            );
             errors.invalid(&at, resource.clone(), words);
             return Err(Status::invalid(&cx.def.gvk().group_kind(), "", &errors));
         }

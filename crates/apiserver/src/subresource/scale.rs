@@ -34,7 +34,13 @@ impl ApiServer {
         Ok(Reply::new(ReplyBody::Doc(view(&object, &paths))))
     }
 
-    async fn write_replicas(&self, cx: &Cx<'_>, paths: &ScalePaths, wanted: &Doc, replicas: i64) -> Result<std::sync::Arc<Object>> {
+    async fn write_replicas(
+        &self,
+        cx: &Cx<'_>,
+        paths: &ScalePaths,
+        wanted: &Doc,
+        replicas: i64,
+    ) -> Result<std::sync::Arc<Object>> {
         let target = &cx.call.target;
         let mut call = Call::new(Verb::Patch, target.resource.clone(), &target.namespace, &target.name);
         let mut patch = nest(paths.replicas, replicas.into());
@@ -102,7 +108,10 @@ mod tests {
         for (selector, text) in [
             (json!({"app": "web"}), "app=web"),
             (json!({"matchLabels": {"a": "b", "c": "d"}}), "a=b,c=d"),
-            (json!({"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "x", "operator": "In", "values": ["1", "2"]}]}), "a=b,x in (1,2)"),
+            (
+                json!({"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "x", "operator": "In", "values": ["1", "2"]}]}),
+                "a=b,x in (1,2)",
+            ),
         ] {
             assert_eq!(selector_text(Some(&selector)), text);
         }

@@ -42,13 +42,19 @@ impl ApiServer {
         for (field, wanted) in [("name", &account.meta.name), ("namespace", &account.meta.namespace)] {
             let found = metadata[field].as_str().unwrap_or_default();
             if !found.is_empty() && found != wanted {
-                return Err(Status::bad_request(format!("the {field} of the provided object does not match the {field} sent on the request")));
+                return Err(Status::bad_request(format!(
+                    "the {field} of the provided object does not match the {field} sent on the request"
+                )));
             }
         }
         set_defaults(request);
         let mut errors = FieldErrors::default();
         validate_token_request(request, &mut errors);
-        if errors.is_empty() { Ok(()) } else { Err(Status::invalid(&meta::GroupKind::new("authentication.k8s.io", "TokenRequest"), &cx.call.target.name, &errors)) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Status::invalid(&meta::GroupKind::new("authentication.k8s.io", "TokenRequest"), &cx.call.target.name, &errors))
+        }
     }
 
     fn binding(&self, cx: &Cx<'_>, account: &Object, bound: &Doc) -> Result<Binding> {
@@ -62,7 +68,10 @@ impl ApiServer {
                 let pod = self.bound(bound, "pods", namespace, name)?;
                 let doc = pod.to_doc();
                 if doc["spec"]["serviceAccountName"].as_str() != Some(&account.meta.name) {
-                    let why = format!("cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.", account.meta.name);
+                    let why = format!(
+                        "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
+                        account.meta.name
+                    );
                     return Err(Status::bad_request(why));
                 }
                 let node = doc["spec"]["nodeName"].as_str().filter(|n| !n.is_empty()).map(|node| {
@@ -82,7 +91,9 @@ impl ApiServer {
         let object = self.lookup("", "v1", resource, namespace, name).ok_or_else(|| Status::not_found(&group_resource, name))?;
         let uid = bound["uid"].as_str().unwrap_or_default();
         if !uid.is_empty() && uid != object.meta.uid {
-            let why = format!("the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been deleted and then recreated");
+            let why = format!(
+                "the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been deleted and then recreated"
+            );
             return Err(Status::conflict(&group_resource, name, why));
         }
         Ok(object)

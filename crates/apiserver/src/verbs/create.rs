@@ -48,7 +48,7 @@ impl ApiServer {
         let mut errors = FieldErrors::default();
         api::object_meta::validate(&cx.def, doc, &mut errors);
         (cx.def.hooks.validate)(doc, &mut errors);
-        self.structure.validate(&cx.def, doc, &mut errors);
+        self.published.structure.validate(&cx.def, doc, &mut errors);
         invalid(&cx.def, doc, &errors)
     }
 

@@ -8,7 +8,6 @@ use crate::server::{ApiServer, Cx};
 use client::{Body, Call, DeleteOptions, Propagation, Reply, ReplyBody, Verb};
 use meta::status::Result;
 use meta::{Doc, Object, Status};
-use serde_json::json;
 use std::sync::Arc;
 
 const ORPHAN: &str = "orphan";
@@ -32,7 +31,7 @@ impl ApiServer {
             let Some(outcome) = self.delete_version(cx, &current, old.clone()).await? else { continue };
             return Ok(match outcome {
                 Outcome::Pending(object) => Reply::new(ReplyBody::Object(object)),
-                Outcome::Gone(object) => Reply::new(ReplyBody::Doc(success(cx, &object))),
+                Outcome::Gone(object) => Reply::new(ReplyBody::Doc(wire::status::deleted(&cx.def, &object))),
             });
         }
     }
@@ -158,12 +157,4 @@ fn set_propagation_finalizers(doc: &mut Doc, propagation: Option<Propagation>) {
     if finalizers != present {
         doc["metadata"]["finalizers"] = finalizers.into();
     }
-}
-
-fn success(cx: &Cx<'_>, object: &Object) -> Doc {
-    let mut details = json!({ "name": object.meta.name, "kind": cx.def.gvr.resource, "uid": object.meta.uid });
-    if !cx.def.gvr.group.is_empty() {
-        details["group"] = cx.def.gvr.group.clone().into();
-    }
-    json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details })
 }

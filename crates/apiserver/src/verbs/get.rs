@@ -34,7 +34,9 @@ impl ApiServer {
     /// Parses a resourceVersion and refuses one from the future.
     pub(crate) fn known_version(&self, text: &str) -> Result<u64> {
         let version: u64 = text.parse().map_err(|_| {
-            Status::bad_request(format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"))
+            Status::bad_request(format!(
+                "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+            ))
         })?;
         let current = self.caches.store().revision();
         if version <= current {

@@ -50,7 +50,9 @@ impl ApiServer {
             return self.next_page(cx, &cache, &filter, Continue::decode(&options.continue_token)?).await;
         }
         let reached = match (options.resource_version.as_str(), options.version_match) {
-            ("", Some(_)) => return Err(Status::bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")),
+            ("", Some(_)) => {
+                return Err(Status::bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided"));
+            }
             ("0", Some(VersionMatch::Exact)) => {
                 return Err(Status::bad_request("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\""));
             }

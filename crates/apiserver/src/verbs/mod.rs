@@ -5,6 +5,6 @@ mod delete;
 mod get;
 mod list;
 mod patch;
-mod prepare;
+pub(crate) mod prepare;
 mod update;
 mod watch;

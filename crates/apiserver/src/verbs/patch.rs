@@ -20,8 +20,8 @@ impl ApiServer {
     pub(crate) fn apply_patch(&self, cx: &Cx<'_>, kind: PatchKind, patch: &Doc, old: &Doc) -> Result<Doc> {
         match kind {
             PatchKind::Json => schema::json_patch(old, patch).map_err(patch_error),
-            PatchKind::Merge => Ok(schema::merge_patch(old, patch)),
-            PatchKind::Strategic => match self.structure.strategic_merge(&cx.def, old, patch) {
+            PatchKind::Merge => schema::merge_patch(old, patch).map_err(patch_error),
+            PatchKind::Strategic => match self.published.structure.strategic_merge(&cx.def, old, patch) {
                 Some(outcome) => outcome.map_err(patch_error),
                 None => Err(Status::unsupported_media_type("application/json-patch+json, application/merge-patch+json")),
             },
@@ -30,16 +30,11 @@ impl ApiServer {
 }
 
 fn patch_error(error: schema::PatchError) -> Status {
-    match error {
-        schema::PatchError::Malformed(why) => Status::bad_request(why),
-        schema::PatchError::Unsupported => Status::new(
-            Reason::UnsupportedMediaType,
-            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json",
-        ),
-        schema::PatchError::Invalid(why) => {
-            let mut status = Status::new(Reason::Invalid, format!("the server rejected our request due to an error in our request: {why}"));
-            status.details = serde_json::json!({});
-            status
-        }
-    }
+    let reason = match error {
+        schema::PatchError::BadRequest(_) => Reason::BadRequest,
+        schema::PatchError::TooLarge(_) => Reason::RequestEntityTooLarge,
+        schema::PatchError::Unprocessable(_) => Reason::Invalid,
+        schema::PatchError::Internal(_) => Reason::InternalError,
+    };
+    Status::new(reason, error.to_string())
 }

@@ -29,7 +29,7 @@ impl ApiServer {
         check_kind(&doc, kind)?;
         let mut problems = cx.call.options.duplicate_fields.clone();
         let validation = schema::FieldValidation::parse(&cx.call.options.field_validation).unwrap_or_default();
-        let decoded = self.structure.decode(kind, &mut doc, validation);
+        let decoded = self.published.structure.decode(kind, &mut doc, validation);
         if let Some(error) = decoded.type_error {
             return Err(cannot_be_handled(kind, &error));
         }
@@ -41,7 +41,9 @@ impl ApiServer {
         }
         match (validation, problems.is_empty()) {
             (schema::FieldValidation::Ignore, _) | (_, true) => Ok(Decoded { doc, warnings: Vec::new() }),
-            (schema::FieldValidation::Strict, _) => Err(cannot_be_handled(kind, &format!("strict decoding error: {}", problems.join(", ")))),
+            (schema::FieldValidation::Strict, _) => {
+                Err(cannot_be_handled(kind, &format!("strict decoding error: {}", problems.join(", "))))
+            }
             _ => Ok(Decoded { doc, warnings: problems }),
         }
     }
@@ -53,7 +55,9 @@ impl ApiServer {
         if text(metadata, "resourceVersion") != "" {
             return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
         }
-        for server_owned in ["selfLink", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "generation"] {
+        for server_owned in
+            ["selfLink", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "generation"]
+        {
             remove(metadata, server_owned);
         }
         metadata["uid"] = self.clock.new_uid().into();
@@ -66,7 +70,15 @@ impl ApiServer {
 
     /// `BeforeUpdate`: metadata that only the server writes is taken from the stored object.
     pub(crate) fn keep_old_metadata(&self, doc: &mut Doc, old: &Doc) {
-        for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "managedFields", "namespace"] {
+        for field in [
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+            "selfLink",
+            "managedFields",
+            "namespace",
+        ] {
             match old["metadata"].get(field) {
                 Some(value) => doc["metadata"][field] = value.clone(),
                 None => remove(&mut doc["metadata"], field),

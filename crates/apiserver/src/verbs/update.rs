@@ -112,7 +112,7 @@ impl ApiServer {
             "" | "scale" => {
                 (cx.def.hooks.validate)(new, &mut errors);
                 (cx.def.hooks.validate_update)(new, old, &mut errors);
-                self.structure.validate(&cx.def, new, &mut errors);
+                self.published.structure.validate(&cx.def, new, &mut errors);
             }
             _ => (cx.def.hooks.validate)(new, &mut errors),
         }

@@ -75,9 +75,9 @@ impl ApiServer {
 /// Whether the present state comes first (`metav1.ListOptions` validation in k8s.io/apimachinery).
 fn initial_events(asked: Option<bool>, matching: Option<VersionMatch>, version: &str) -> Result<bool> {
     match (asked, matching) {
-        (Some(_), None) => Err(Status::bad_request(
-            "sendInitialEvents is forbidden for watch unless resourceVersionMatch is provided",
-        )),
+        (Some(_), None) => {
+            Err(Status::bad_request("sendInitialEvents is forbidden for watch unless resourceVersionMatch is provided"))
+        }
         (Some(_), Some(VersionMatch::Exact)) | (None, Some(_)) => {
             Err(Status::bad_request("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
         }
@@ -109,7 +109,10 @@ impl Watcher {
             }
             tokio::select! {
                 biased;
-                change = self.live.recv() => self.queue.extend(self.filter.see(&change?)),
+                change = self.live.recv() => {
+                    let change = change?;
+                    self.queue.extend(self.filter.see(&change));
+                }
                 () = at(self.deadline) => return None,
                 () = self.stop.cancelled() => return None,
                 () = tick(&mut self.bookmarks) => self.bookmark(),

@@ -4,8 +4,9 @@ mod reconcile;
 mod table;
 
 pub use reconcile::{Change, reconcile};
+pub(crate) use table::roles as role_documents;
 
-use crate::rbac::{PolicyRule, rules_of};
+use crate::rbac::{PolicyRule, aggregated_rules, rules_of};
 use meta::Doc;
 
 const ROLES: [&str; 3] =
@@ -24,26 +25,29 @@ pub fn documents(minor: u32) -> Vec<Doc> {
 
 /// The rules of one bootstrap ClusterRole, aggregation computed. None for a name that is not one.
 pub fn cluster_role_rules(name: &str, minor: u32) -> Option<Vec<PolicyRule>> {
-    documents(minor).iter().find(|d| d["kind"] == "ClusterRole" && d["metadata"]["name"] == name).map(rules_of)
+    let is_it = |doc: &Doc| doc["kind"] == "ClusterRole" && doc["metadata"]["name"] == name;
+    let role = ROLES.iter().flat_map(|text| table::roles(text, minor)).find(&is_it)?;
+    match role["aggregationRule"].is_null() {
+        true => Some(rules_of(&role)),
+        false => documents(minor).iter().find(|d| is_it(d)).map(rules_of),
+    }
 }
 
 /// Computes aggregated roles to the end: `admin` gathers from `edit`, which gathers from `view`.
 fn fill_aggregated(mut roles: Vec<Doc>) -> Vec<Doc> {
-    loop {
-        let next: Vec<Doc> = roles.iter().map(|role| with_aggregated_rules(role, &roles)).collect();
-        if next == roles {
-            return roles;
+    let aggregated: Vec<usize> = (0..roles.len()).filter(|i| !roles[*i]["aggregationRule"].is_null()).collect();
+    let mut changed = true;
+    while std::mem::take(&mut changed) {
+        for &at in &aggregated {
+            let Ok(Some(rules)) = aggregated_rules(&roles[at], &roles) else { continue };
+            let rules: Doc = rules.iter().map(PolicyRule::to_doc).collect();
+            if roles[at]["rules"] != rules {
+                roles[at]["rules"] = rules;
+                changed = true;
+            }
         }
-        roles = next;
     }
-}
-
-fn with_aggregated_rules(role: &Doc, all: &[Doc]) -> Doc {
-    let mut role = role.clone();
-    if let Ok(Some(rules)) = crate::rbac::aggregated_rules(&role, all) {
-        role["rules"] = rules.iter().map(PolicyRule::to_doc).collect();
-    }
-    role
+    roles
 }
 
 #[cfg(test)]

@@ -13,15 +13,16 @@ pub fn aggregated_rules<'a>(
     if role["aggregationRule"].is_null() {
         return Ok(None);
     }
-    let others: BTreeMap<&str, &Doc> = cluster_roles
+    let others: BTreeMap<&str, (BTreeMap<String, String>, &Doc)> = cluster_roles
         .into_iter()
         .filter_map(|other| other["metadata"]["name"].as_str().map(|name| (name, other)))
-        .filter(|(name, _)| role["metadata"]["name"] != *name)
+        .filter(|(name, other)| other["kind"] != "Role" && role["metadata"]["name"] != *name)
+        .map(|(name, other)| (name, (labels(other), other)))
         .collect();
     let mut rules: Vec<PolicyRule> = Vec::new();
     for selector in role["aggregationRule"]["clusterRoleSelectors"].as_array().into_iter().flatten() {
         let Some(selector) = LabelSelector::from_doc(selector)? else { continue };
-        for other in others.values().filter(|other| selector.matches(&labels(other))) {
+        for (_, other) in others.values().filter(|(labels, _)| selector.matches(labels)) {
             for rule in rules_of(other) {
                 if !rules.contains(&rule) {
                     rules.push(rule);

@@ -15,3 +15,6 @@ pub(crate) use rule::go_strings;
 pub use rule::{PolicyRule, RoleRef, Subject, rules_allow, rules_of};
 
 pub const GROUP: &str = "rbac.authorization.k8s.io";
+
+#[cfg(test)]
+mod tests;

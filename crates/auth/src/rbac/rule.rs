@@ -46,11 +46,13 @@ impl PolicyRule {
     }
 
     pub fn allows(&self, attributes: &Attributes<'_>) -> bool {
-        let verb = self.verbs.iter().any(|v| v == ALL || v == attributes.verb);
+        let verb = || self.verbs.iter().any(|v| v == ALL || v == attributes.verb);
         if !attributes.is_resource {
-            return verb && self.non_resource_urls.iter().any(|url| url_covers(url, attributes.path));
+            return verb() && self.non_resource_urls.iter().any(|url| url_covers(url, attributes.path));
         }
-        verb && self.api_groups.iter().any(|g| g == ALL || g == attributes.group)
+        // The group first: it is short and rules most rules out.
+        self.api_groups.iter().any(|g| g == ALL || g == attributes.group)
+            && verb()
             && self.resources.iter().any(|r| resource_matches(r, attributes))
             && (self.resource_names.is_empty() || self.resource_names.iter().any(|n| n == attributes.name))
     }

@@ -115,7 +115,8 @@ fn set_body(request: &mut HttpRequest, model: &Model, op: &Operation, shape: &Sh
         }
         Some(member) => match (model.shape(member.shape), fields.get(&member.name)) {
             (inner, Some(Value::Object(fields))) => {
-                structure_text(model, inner, member.wire_name(), op.input_namespace.as_deref(), fields).into_bytes()
+                let namespace = member.xml_namespace.as_ref().map(|(_, uri)| uri).or(op.input_namespace.as_ref());
+                structure_text(model, inner, member.wire_name(), namespace.map(String::as_str), fields).into_bytes()
             }
             (inner, Some(Value::String(text))) if inner.kind == ShapeKind::Blob => STANDARD.decode(text).unwrap_or_default(),
             (_, Some(Value::String(text))) => text.clone().into_bytes(),

@@ -128,6 +128,9 @@ pub(crate) fn header_text(model: &Model, member: &Member, value: &Value) -> Opti
 
 fn body(model: &Model, op: &Operation, shape: &Shape, fields: &Map<String, Value>) -> HttpReply {
     let kind = content_type(model.protocol(), "");
+    if op.status == 204 {
+        return HttpReply::new(op.status, kind, "");
+    }
     let Some(member) = shape.payload.as_deref().and_then(|name| shape.find(name)) else {
         let name = format!("{}Response", op.name);
         return HttpReply::new(op.status, kind, structure_text(model, shape, &name, model.xml_namespace(), fields));

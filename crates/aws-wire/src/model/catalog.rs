@@ -8,7 +8,6 @@ use flate2::read::GzDecoder;
 use super::{Model, Protocol};
 
 /// What routing needs to know before a table is opened.
-#[derive(Debug)]
 pub struct Listing {
     pub service: &'static str,
     pub signing_name: &'static str,

@@ -152,11 +152,18 @@ impl Shape {
     }
 }
 
-/// Java's `\uD800\uDC00-\uDBFF\uDFFF` (every character beyond the first plane) and `\p{..}` classes in this engine's words.
+/// Java's spellings in this engine's words: surrogate pairs (every character beyond the first plane), a hyphen after a class,
+/// classes that are ASCII there, "not only blanks", and letters-blanks-digits, which widens a little to `\w\s`.
 fn translate(pattern: &str) -> String {
-    let planes = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}");
-    let java = planes.replace(r"\p{ASCII}", r"\x00-\x7F").replace(r"\p{Alnum}", "a-zA-Z0-9");
-    java.replace(r"\p{L}\p{Z}\p{N}", r"\w\s")
-        .replace(r"\p{L}\p{N}\p{Z}", r"\w\s")
-        .replace(r"\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}", r"\P{Cc}")
+    const SPELLINGS: [(&str, &str); 8] = [
+        (r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}"),
+        (r"\w-", r"\w\-"),
+        (r"\w", r"[0-9A-Za-z_]"),
+        (r"\d", r"[0-9]"),
+        (r"\p{ASCII}", r"[\x00-\x7F]"),
+        (r"(?!\s*$).+", r".*\S.*"),
+        (r"\p{L}\p{Z}\p{N}", r"\w\s"),
+        (r"\p{L}\p{N}\p{Z}", r"\w\s"),
+    ];
+    SPELLINGS.iter().fold(pattern.to_owned(), |text, (java, ours)| text.replace(java, ours))
 }

@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn templates() {
-        let table: &[(&str, &str, Option<&[(&str, &str)]>)] = &[
+        type Row = (&'static str, &'static str, Option<&'static [(&'static str, &'static str)]>);
+        let table: &[Row] = &[
             ("/clusters", "/clusters", Some(&[])),
             ("/clusters", "/clusters/", Some(&[])),
             ("/clusters/{name}", "/clusters/a%2Fb", Some(&[("name", "a/b")])),

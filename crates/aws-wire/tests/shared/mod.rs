@@ -1,5 +1,9 @@
 //! Reading the goldens.
 
+#![allow(dead_code, reason = "each test binary reads some of the goldens")]
+
+pub mod sample;
+
 use aws_wire::HttpRequest;
 use http::{HeaderName, HeaderValue, Method};
 use serde::Deserialize;

@@ -50,10 +50,7 @@ fn primitive_lists_merge_as_sets() {
     let cases = [
         (json!({"finalizers": ["d"]}), json!(["d", "a", "b", "c"])),
         (json!({"$deleteFromPrimitiveList/finalizers": ["b"]}), json!(["a", "c"])),
-        (
-            json!({"$deleteFromPrimitiveList/finalizers": ["a"], "$setElementOrder/finalizers": ["c", "b"]}),
-            json!(["c", "b"]),
-        ),
+        (json!({"$deleteFromPrimitiveList/finalizers": ["a"], "$setElementOrder/finalizers": ["c", "b"]}), json!(["c", "b"])),
     ];
     for (patch, expected) in cases {
         let shown = patch.to_string();
@@ -69,13 +66,14 @@ fn maps_merge_replace_and_retain_keys() {
     let expected = json!({"spec": {"strategy": {"type": "Recreate"}, "replicas": 1}});
     assert_eq!(apply("Deployment", doc(), recreate), Ok(expected));
     let unlisted = json!({"spec": {"strategy": {"$retainKeys": ["type"], "rollingUpdate": {"maxSurge": 2}}}});
-    assert_eq!(
-        apply("Deployment", doc(), unlisted),
-        Err(PatchError::BadRequest("invalid patch format of retainKeys".into()))
-    );
+    assert_eq!(apply("Deployment", doc(), unlisted), Err(PatchError::BadRequest("invalid patch format of retainKeys".into())));
     let replaced = json!({"spec": {"$patch": "replace", "replicas": 3}});
     assert_eq!(apply("Deployment", doc(), replaced), Ok(json!({"spec": {"replicas": 3}})));
-    let labels = apply("Pod", json!({"metadata": {"labels": {"a": "1", "b": "2"}}}), json!({"metadata": {"labels": {"a": null, "c": "3"}}}));
+    let labels = apply(
+        "Pod",
+        json!({"metadata": {"labels": {"a": "1", "b": "2"}}}),
+        json!({"metadata": {"labels": {"a": null, "c": "3"}}}),
+    );
     assert_eq!(labels, Ok(json!({"metadata": {"labels": {"b": "2", "c": "3"}}})));
 }
 
@@ -83,7 +81,8 @@ fn maps_merge_replace_and_retain_keys() {
 fn service_ports_merge_by_port_and_atomic_lists_are_replaced() {
     let doc = json!({"spec": {"ports": [{"port": 80, "protocol": "TCP"}], "externalIPs": ["a"]}});
     let patch = json!({"spec": {"ports": [{"port": 80, "name": "web"}, {"port": 81}], "externalIPs": ["b"]}});
-    let expected = json!({"spec": {"ports": [{"port": 80, "protocol": "TCP", "name": "web"}, {"port": 81}], "externalIPs": ["b"]}});
+    let expected =
+        json!({"spec": {"ports": [{"port": 80, "protocol": "TCP", "name": "web"}, {"port": 81}], "externalIPs": ["b"]}});
     assert_eq!(apply("Service", doc, patch), Ok(expected));
 }
 

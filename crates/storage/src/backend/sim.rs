@@ -34,6 +34,8 @@ pub enum Loss {
     HalfOfEachTail,
     /// Names survive; the lengths too, but unsynced tails read as zeros.
     ZeroedTails,
+    /// Of the changes of names in each directory only the last one survives; no unsynced bytes do.
+    NamesButTheLast,
     Nothing,
 }
 
@@ -50,9 +52,30 @@ struct State {
     inodes: Vec<Inode>,
     durable: Names,
     current: Names,
+    /// The last change of a name in each directory since it was synced: what appeared, what went.
+    last_change: BTreeMap<String, (Option<(String, usize)>, Option<String>)>,
     operations: u64,
     off: bool,
     locked: bool,
+}
+
+impl State {
+    fn changed(&mut self, appeared: Option<(&str, usize)>, went: Option<&str>) {
+        let Some(path) = went.or(appeared.map(|(path, _)| path)) else { return };
+        let appeared = appeared.map(|(path, inode)| (path.to_owned(), inode));
+        self.last_change.insert(parent(path).to_owned(), (appeared, went.map(str::to_owned)));
+    }
+
+    fn names_but_the_last(&self) -> Names {
+        let mut names = self.durable.clone();
+        for (appeared, went) in self.last_change.values() {
+            if let Some(went) = went {
+                names.remove(went);
+            }
+            names.extend(appeared.clone());
+        }
+        names
+    }
 }
 
 /// Clones are the same disk.
@@ -83,12 +106,22 @@ impl SimDisk {
         self.state.lock().off
     }
 
+    /// The same disk after its process died and the machine did not: nothing is lost, and nothing more is durable.
+    pub fn restart(&self, fault: Fault) -> SimDisk {
+        self.state.lock().off = false;
+        SimDisk { state: self.state.clone(), fault }
+    }
+
     /// The disk as the next boot finds it.
     pub fn reboot(&self, loss: Loss, fault: Fault) -> SimDisk {
         let state = self.state.lock();
-        let names = if loss == Loss::Everything { &state.durable } else { &state.current };
+        let names = match loss {
+            Loss::Everything => state.durable.clone(),
+            Loss::NamesButTheLast => state.names_but_the_last(),
+            Loss::HalfOfEachTail | Loss::ZeroedTails | Loss::Nothing => state.current.clone(),
+        };
         let mut after = State::default();
-        for (name, inode) in names {
+        for (name, inode) in &names {
             let bytes = survive(&state.inodes[*inode], loss);
             after.current.insert(name.clone(), after.inodes.len());
             after.inodes.push(Inode { durable: bytes.clone(), current: bytes });
@@ -156,7 +189,7 @@ fn survive(inode: &Inode, loss: Loss) -> Vec<u8> {
     let synced = inode.durable.len().min(inode.current.len());
     let tail = &inode.current[synced..];
     match loss {
-        Loss::Everything => inode.durable.clone(),
+        Loss::Everything | Loss::NamesButTheLast => inode.durable.clone(),
         Loss::HalfOfEachTail => [&inode.current[..synced], &tail[..tail.len() / 2]].concat(),
         Loss::ZeroedTails => [&inode.current[..synced], &vec![0; tail.len()]].concat(),
         Loss::Nothing => inode.current.clone(),
@@ -214,6 +247,7 @@ impl Backend for SimDisk {
                 let inode = state.inodes.len();
                 state.inodes.push(Inode::default());
                 state.current.insert(path.to_owned(), inode);
+                state.changed(Some((path, inode)), None);
                 Ok(Box::new(SimFile { disk: self.clone(), inode }) as Box<dyn File>)
             },
         )
@@ -230,13 +264,21 @@ impl Backend for SimDisk {
             |state| {
                 let inode = state.current.remove(from).ok_or_else(|| missing(from))?;
                 state.current.insert(to.to_owned(), inode);
+                state.changed(Some((to, inode)), Some(from));
                 Ok(())
             },
         )
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        self.step(|_| (), |state| state.current.remove(path).map(|_| ()).ok_or_else(|| missing(path)))
+        self.step(
+            |_| (),
+            |state| {
+                state.current.remove(path).ok_or_else(|| missing(path))?;
+                state.changed(None, Some(path));
+                Ok(())
+            },
+        )
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
@@ -247,6 +289,7 @@ impl Backend for SimDisk {
                 let inside: Vec<_> = state.current.iter().filter(|(path, _)| parent(path) == dir).collect();
                 let inside: Vec<_> = inside.into_iter().map(|(path, inode)| (path.clone(), *inode)).collect();
                 state.durable.extend(inside);
+                state.last_change.remove(dir);
                 Ok(())
             },
         )

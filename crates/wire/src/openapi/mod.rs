@@ -6,11 +6,13 @@
 mod documents;
 mod gnostic;
 mod operations;
+mod served;
 mod v2;
 mod v3;
 
 pub use documents::{Definitions, OpenApi};
 pub use gnostic::CONTENT_TYPE as V2_PROTOBUF;
+pub use served::{CustomKind, Served};
 pub use v2::{V2, v2_document};
 pub use v3::{document, index_entry};
 

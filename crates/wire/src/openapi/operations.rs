@@ -42,12 +42,8 @@ const PATCHES: &[&str] =
 const PLAIN_PATCHES: &[&str] = &["application/json-patch+json", "application/merge-patch+json"];
 
 const WRITE: &[Query] = &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")];
-const DELETE: &[Query] = &[
-    ("dryRun", "string"),
-    ("gracePeriodSeconds", "integer"),
-    ("orphanDependents", "boolean"),
-    ("propagationPolicy", "string"),
-];
+const DELETE: &[Query] =
+    &[("dryRun", "string"), ("gracePeriodSeconds", "integer"), ("orphanDependents", "boolean"), ("propagationPolicy", "string")];
 const LIST: &[Query] = &[
     ("allowWatchBookmarks", "boolean"),
     ("continue", "string"),
@@ -70,10 +66,20 @@ pub fn paths(version: &Version<'_>, strategic: impl Fn(&ResourceDef) -> bool) ->
         let plural = &def.gvr.resource;
         let home = if def.namespaced { format!("{base}/namespaces/{{namespace}}/{plural}") } else { format!("{base}/{plural}") };
         if def.namespaced && def.allows("list") {
-            out.push(Path { path: format!("{base}/{plural}"), named: false, namespaced: false, operations: vec![list(def, true)] });
+            out.push(Path {
+                path: format!("{base}/{plural}"),
+                named: false,
+                namespaced: false,
+                operations: vec![list(def, true)],
+            });
         }
         out.push(Path { path: home.clone(), named: false, namespaced: def.namespaced, operations: collection(def) });
-        out.push(Path { path: format!("{home}/{{name}}"), named: true, namespaced: def.namespaced, operations: item(def, patches) });
+        out.push(Path {
+            path: format!("{home}/{{name}}"),
+            named: true,
+            namespaced: def.namespaced,
+            operations: item(def, patches),
+        });
         for sub in &def.subresources {
             let path = format!("{home}/{{name}}/{}", sub.name);
             out.push(Path { path, named: true, namespaced: def.namespaced, operations: subresource(def, sub, patches) });
@@ -93,7 +99,8 @@ fn collection(def: &ResourceDef) -> Vec<Operation> {
         out.push(operation(def, "post", "post", "create", "", &kind, Body::Kind(kind.clone()), WRITE));
     }
     if def.allows("deletecollection") {
-        let mut op = operation(def, "delete", "deletecollection", "deleteCollection", "", &kind, Body::Kind(delete_options()), DELETE);
+        let mut op =
+            operation(def, "delete", "deletecollection", "deleteCollection", "", &kind, Body::Kind(delete_options()), DELETE);
         op.reply = Gvk::new("", "v1", "Status");
         out.push(op);
     }

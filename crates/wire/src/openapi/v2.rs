@@ -23,7 +23,12 @@ impl V2 {
 }
 
 /// `definitions` is the map of that name; `strategic` says which kinds take strategic merge patches.
-pub fn v2_document(surface: &Surface<'_>, title_version: &str, definitions: Doc, strategic: impl Fn(&ResourceDef) -> bool) -> Doc {
+pub fn v2_document(
+    surface: &Surface<'_>,
+    title_version: &str,
+    definitions: Doc,
+    strategic: impl Fn(&ResourceDef) -> bool,
+) -> Doc {
     let dialect = Swagger { names: Names::new(&definitions, "#/definitions/") };
     json!({
         "swagger": "2.0",

@@ -142,3 +142,44 @@ fn subresources(main: &Entry, subs: &[Entry]) -> Vec<Value> {
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     rows.into_iter().map(|(_, row)| row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str = "
+class PodEviction(res.NamespacedSubResource, m_policy_v1.Eviction):
+    _api_info = res.ApiInfo(
+        resource=res.ResourceDef('policy', 'v1', 'Eviction'),
+        parent=res.ResourceDef('', 'v1', 'Pod'),
+        plural='pods',
+        verbs=['post'],
+        action='eviction',
+    )
+
+class Pod(res.NamespacedResourceG, m_core_v1.Pod):
+    _api_info = res.ApiInfo(
+        resource=res.ResourceDef('', 'v1', 'Pod'),
+        plural='pods',
+        verbs=['delete', 'global_list', 'list', 'post', 'put'],
+    )
+";
+
+    #[test]
+    fn a_module_becomes_rows_with_their_subresources() {
+        let rows = parse(&[MODULE.to_owned()]).expect("a known group");
+        let pod = rows.iter().find(|r| r["plural"] == "pods").expect("the pods row");
+        assert_eq!(pod["verbs"], json!(["create", "delete", "list", "update"]));
+        assert_eq!(pod["namespaced"], true);
+        let names: Vec<&Value> = pod["subresources"].as_array().into_iter().flatten().map(|s| &s["name"]).collect();
+        assert_eq!(names, ["attach", "eviction", "exec", "portforward", "proxy"]);
+        assert_eq!(pod["subresources"][1]["group"], "policy");
+    }
+
+    #[test]
+    fn versions_sort_by_stability_then_age() {
+        let mut versions = ["v1alpha1", "v1", "v1beta1", "v2", "v1beta2", "v2alpha1"];
+        versions.sort_by_key(|v| version_rank(v));
+        assert_eq!(versions, ["v2", "v1", "v1beta2", "v1beta1", "v2alpha1", "v1alpha1"]);
+    }
+}

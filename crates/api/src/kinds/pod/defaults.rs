@@ -143,7 +143,9 @@ fn default_volume(volume: &mut Doc) {
     with(volume, "downwardAPI", default_downward);
     with(volume, "projected", |projected| each(projected, "sources", default_projection));
     with(volume, "hostPath", |path| set_default(path, "type", ""));
-    with(volume, "ephemeral", |e| with(e, "volumeClaimTemplate", |t| super::super::storage::default_claim_spec(ensure(t, "spec"))));
+    with(volume, "ephemeral", |e| {
+        with(e, "volumeClaimTemplate", |t| super::super::storage::default_claim_spec(ensure(t, "spec")))
+    });
     with(volume, "image", |image| {
         let policy = pull_policy(str_at(image, "/reference"));
         set_default(image, "pullPolicy", policy);
@@ -168,9 +170,12 @@ fn default_rare_volume(volume: &mut Doc) {
         }
     });
     with(volume, "azureDisk", |v| {
-        for (field, value) in
-            [("cachingMode", json!("ReadWrite")), ("kind", json!("Shared")), ("fsType", json!("ext4")), ("readOnly", json!(false))]
-        {
+        for (field, value) in [
+            ("cachingMode", json!("ReadWrite")),
+            ("kind", json!("Shared")),
+            ("fsType", json!("ext4")),
+            ("readOnly", json!(false)),
+        ] {
             set_default(v, field, value);
         }
     });

@@ -71,9 +71,10 @@ pub fn check_field_ref(field: &View<'_>, errors: &mut FieldErrors) {
     if !path.require(errors) {
         return;
     }
-    let keyed = path.str().strip_suffix("']").and_then(|p| {
-        p.strip_prefix("metadata.labels['").or_else(|| p.strip_prefix("metadata.annotations['"))
-    });
+    let keyed = path
+        .str()
+        .strip_suffix("']")
+        .and_then(|p| p.strip_prefix("metadata.labels['").or_else(|| p.strip_prefix("metadata.annotations['")));
     match keyed {
         Some(key) => names::qualified_name(&key.to_lowercase()).into_iter().for_each(|p| path.invalid(errors, p)),
         None => path.one_of(errors, &FIELD_PATHS),

@@ -11,9 +11,6 @@ mod spec;
 mod update;
 mod volumes;
 
-#[cfg(test)]
-mod tests;
-
 use super::row::Row;
 use crate::Hooks;
 use crate::doc::{View, ensure, is_empty, set, with};
@@ -22,7 +19,7 @@ use serde_json::json;
 
 pub use defaults::default_spec;
 pub use qos::qos_class;
-pub use scheduling::{check_node_selector, check_taints};
+pub use scheduling::check_taints;
 pub use spec::{check_ip, check_spec, check_template};
 
 pub const ROW: Row = Row::new("v1", "Pod")

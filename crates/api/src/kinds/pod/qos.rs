@@ -20,9 +20,7 @@ pub fn qos_class(pod: &Doc) -> &'static str {
 }
 
 fn class_of(resources: &[&Doc]) -> &'static str {
-    let total = |member: &str, name: &str| {
-        resources.iter().fold(Quantity::ZERO, |sum, r| sum.plus(amount(&r[member], name)))
-    };
+    let total = |member: &str, name: &str| resources.iter().fold(Quantity::ZERO, |sum, r| sum.plus(amount(&r[member], name)));
     if COUNTED.iter().all(|n| total("requests", n).is_zero() && total("limits", n).is_zero()) {
         return "BestEffort";
     }

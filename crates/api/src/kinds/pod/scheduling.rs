@@ -165,7 +165,10 @@ pub fn check_spread(constraints: &View<'_>, errors: &mut FieldErrors) {
             unsatisfiable.one_of(errors, &["DoNotSchedule", "ScheduleAnyway"]);
         }
         if !seen.insert((key.str(), unsatisfiable.str())) {
-            errors.duplicate(&constraint.path.child("{topologyKey, whenUnsatisfiable}"), format!("{{{}, {}}}", key.str(), unsatisfiable.str()));
+            errors.duplicate(
+                &constraint.path.child("{topologyKey, whenUnsatisfiable}"),
+                format!("{{{}, {}}}", key.str(), unsatisfiable.str()),
+            );
         }
         let domains = constraint.get("minDomains");
         if domains.int().is_some_and(|n| n <= 0) {

@@ -152,9 +152,7 @@ fn check_transitions(new: &View<'_>, old: &View<'_>, policy: &str, errors: &mut 
         if !ended.is_set() || may_restart {
             continue;
         }
-        let back = |now: &View<'_>| {
-            now.get("name").str() == before.get("name").str() && !now.at("state.terminated").is_set()
-        };
+        let back = |now: &View<'_>| now.get("name").str() == before.get("name").str() && !now.at("state.terminated").is_set();
         if new.items().any(|now| back(&now)) {
             before.get("state").forbidden(errors, "may not be transitioned to non-terminated state");
         }

@@ -142,7 +142,9 @@ fn check_downward(source: &View<'_>, errors: &mut FieldErrors) {
         check_mode(&item.get("mode"), errors);
         let (field, resource) = (item.get("fieldRef"), item.get("resourceFieldRef"));
         match (field.is_set(), resource.is_set()) {
-            (true, true) => errors.invalid(&item.path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"),
+            (true, true) => {
+                errors.invalid(&item.path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
+            }
             (false, false) => item.required(errors, "one of fieldRef and resourceFieldRef is required"),
             (true, false) => check_field_ref(&field, errors),
             (false, true) => {
@@ -205,7 +207,9 @@ pub fn check_mounts(container: &View<'_>, volumes: &Volumes<'_>, errors: &mut Fi
         mount.get("mountPropagation").one_of_if_set(errors, &["Bidirectional", "HostToContainer", "None"]);
         let bidirectional = mount.get("mountPropagation").str() == "Bidirectional";
         if bidirectional && !container.get("securityContext").get("privileged").is_true() {
-            mount.get("mountPropagation").forbidden(errors, "Bidirectional mount propagation is available only to privileged containers");
+            mount
+                .get("mountPropagation")
+                .forbidden(errors, "Bidirectional mount propagation is available only to privileged containers");
         }
     }
     check_devices(container, volumes, errors);

@@ -1,0 +1,72 @@
+//! Discovery and OpenAPI documents of one catalog, shared by every control plane that serves it.
+
+use crate::structure::Structure;
+use api::{Catalog, ResourceDef};
+use meta::{Doc, GroupVersion};
+use std::sync::Arc;
+use wire::discovery::{Discovery, Surface};
+use wire::openapi::{Definitions, OpenApi};
+
+/// What one set of kinds looks like to everyone: made once per minor and process.
+pub struct Published {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) structure: Structure,
+    pub(crate) discovery: Discovery,
+    pub(crate) openapi: OpenApi,
+}
+
+impl Published {
+    /// Fails on a record whose schema is not structural.
+    pub fn new(catalog: Catalog) -> Result<Arc<Self>, String> {
+        let catalog = Arc::new(catalog);
+        let defs: Vec<Arc<ResourceDef>> = catalog.iter().cloned().collect();
+        let discovery = Discovery::new(&Surface::new(defs.iter().map(Arc::as_ref)));
+        let openapi = OpenApi::new(defs, Arc::new(FromSchema { catalog: catalog.clone() }));
+        let structure = Structure::new(catalog.clone())?;
+        Ok(Arc::new(Self { catalog, structure, discovery, openapi }))
+    }
+
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The index at `/`.
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        let fixed = [
+            "/.well-known/openid-configuration",
+            "/healthz",
+            "/livez",
+            "/metrics",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/openid/v1/jwks",
+            "/readyz",
+            "/version",
+        ];
+        let mut paths: Vec<&str> = self.discovery.paths().chain(fixed).collect();
+        paths.sort_unstable();
+        paths
+    }
+}
+
+struct FromSchema {
+    catalog: Arc<Catalog>,
+}
+
+impl Definitions for FromSchema {
+    fn version(&self) -> String {
+        format!("v1.{}.0", self.catalog.minor())
+    }
+    fn v3(&self, version: &GroupVersion) -> Doc {
+        self.catalog.schema().openapi_v3_schemas(&version.group, &version.version)
+    }
+    fn v2(&self) -> Doc {
+        self.catalog.schema().openapi_v2_definitions()
+    }
+    fn fingerprint(&self, version: &GroupVersion) -> String {
+        format!("1.{} {version}", self.catalog.minor())
+    }
+    fn strategic(&self, def: &ResourceDef) -> bool {
+        self.catalog.type_of(def).is_some()
+    }
+}

@@ -1,0 +1,134 @@
+//! A control plane: an API server over its part of the store, its controllers, and the socket it is reached on.
+
+use crate::keys::{Keys, KeysError};
+use apiserver::{ApiServer, CallerVerifier, Config, HttpHandler, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published, StartError};
+use auth::access::AccessIndex;
+use auth::pki::Leaf;
+use auth::service_account::Issuer;
+use meta::time::SharedClock;
+use reconcile::Runtime;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::server::WebPkiClientVerifier;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use storage::Store;
+use tokio::net::TcpListener;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ControlPlaneError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error("cannot make the serving certificate: {0}")]
+    Pki(#[from] auth::pki::PkiError),
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
+}
+
+/// What one control plane differs by.
+pub struct Plan {
+    pub name: String,
+    pub published: Arc<Published>,
+    pub store: Arc<dyn Store>,
+    pub service_cidr: Option<ipnet::Ipv4Net>,
+    pub issuer: String,
+    pub access: Arc<AccessIndex>,
+    pub caller_verifier: Option<Arc<dyn CallerVerifier>>,
+    pub clock: SharedClock,
+}
+
+/// A running control plane. Dropping it does not stop it; [`ControlPlane::stop`] does.
+pub struct ControlPlane {
+    pub server: Arc<ApiServer>,
+    runtime: Runtime,
+}
+
+impl ControlPlane {
+    /// Loads, bootstraps and starts the controllers. It is not reachable by others until [`ControlPlane::listen`].
+    pub async fn start(plan: Plan, keys: &Keys) -> Result<Self, ControlPlaneError> {
+        let runtime = Runtime::new();
+        let minor = plan.published.catalog().minor();
+        let audiences = vec!["https://kubernetes.default.svc".to_owned()];
+        let issuer = Arc::new(Issuer::new(&plan.issuer, keys.signing.clone(), audiences.clone()));
+        let config = Config {
+            cluster: plan.name,
+            minor,
+            git_version: crate::versions::git_version(minor),
+            service_cidr: plan.service_cidr,
+            node_ports: NODE_PORTS,
+            max_object_bytes: MAX_OBJECT_BYTES,
+            issuer: plan.issuer,
+            token_audiences: audiences,
+            access: plan.access,
+            caller_verifier: plan.caller_verifier,
+        };
+        let parts = Parts {
+            config,
+            published: plan.published,
+            store: plan.store,
+            issuer,
+            clock: plan.clock,
+            tasks: runtime.tasks.clone(),
+            stop: runtime.stop.clone(),
+        };
+        match ApiServer::start(parts).await {
+            Ok(server) => Ok(Self { server, runtime }),
+            Err(error) => {
+                runtime.shutdown().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Serves HTTPS on `listener` with a certificate for `names`.
+    pub fn listen(
+        &self,
+        listener: TcpListener,
+        names: &[String],
+        keys: &Keys,
+        clock: &SharedClock,
+    ) -> Result<(), ControlPlaneError> {
+        let tls = server_tls(keys, names, clock)?;
+        let server = serve::Server { listener, tls: Some(Arc::new(tls)), plain: false };
+        let handler = Arc::new(HttpHandler::new(self.server.clone()));
+        self.runtime.tasks.spawn(server.run(handler, self.runtime.tasks.clone(), self.runtime.stop.clone()));
+        Ok(())
+    }
+
+    /// Ends watches and controllers, lets requests finish.
+    pub async fn stop(&self) {
+        self.runtime.shutdown().await;
+    }
+}
+
+/// A serving certificate of the cluster's authority, which also vouches for client certificates.
+pub fn server_tls(keys: &Keys, names: &[String], clock: &SharedClock) -> Result<rustls::ServerConfig, ControlPlaneError> {
+    let tls_error = |error: &dyn std::fmt::Display| ControlPlaneError::Tls(error.to_string());
+    let identity = keys.authority.issue(&Leaf::api_server(names), clock.now())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from(keys.authority.certificate_der().to_vec())).map_err(|e| tls_error(&e))?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .allow_unauthenticated()
+        .build()
+        .map_err(|e| tls_error(&e))?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key.to_pem().as_bytes()).map_err(|e| tls_error(&e))?;
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| tls_error(&e))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![CertificateDer::from(identity.certificate_der)], key)
+        .map_err(|e| tls_error(&e))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Where a control plane is to listen: the address it had before, or the first free one of its own.
+pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
