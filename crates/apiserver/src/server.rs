@@ -4,6 +4,7 @@ use crate::admission::Plugins;
 use crate::authn::Authenticators;
 use crate::cache::{Caches, ResourceCache};
 use crate::config::Config;
+use crate::filter::Filter;
 use crate::history::History;
 use crate::published::Published;
 use api::ResourceDef;
@@ -131,6 +132,11 @@ impl ApiServer {
             Verb::DeleteCollection => self.delete_collection(cx).await,
             Verb::Watch => Err(Status::bad_request("a watch is opened, not called")),
         }
+    }
+
+    /// What the call's selectors select.
+    pub(crate) fn filter(&self, cx: &Cx<'_>) -> Result<Filter> {
+        Filter::new(&self.published.catalog.storage_of(&cx.def), &cx.def, &cx.call.target, &cx.call.options)
     }
 
     pub(crate) fn cache_of(&self, def: &ResourceDef) -> Result<Arc<ResourceCache>> {

@@ -110,21 +110,14 @@ fn decode(entry: &storage::Entry) -> Result<Object, FeedError> {
         .map_err(|source| FeedError::Record { key: entry.key.to_string(), source })
 }
 
-/// Reads a kind's selectable fields. A definition may name what an absent field reads as: `spec.unschedulable=false`.
-/// Kinds without any never parse their documents here.
-fn selectable(def: &ResourceDef) -> impl Fn(&Object) -> Vec<String> + Send + Sync + 'static {
-    let fields = def.selectable.iter().map(|f| f.split_once('=').unwrap_or((f, "")));
-    let pointers: Vec<(String, &str)> = fields.map(|(f, absent)| (format!("/{}", f.replace('.', "/")), absent)).collect();
+/// Reads a kind's selectable fields. Kinds without any never parse their documents here.
+fn selectable(def: &Arc<ResourceDef>) -> impl Fn(&Object) -> Vec<String> + Send + Sync + 'static {
+    let def = def.clone();
     move |object| {
-        if pointers.is_empty() {
+        if def.selectable.is_empty() {
             return Vec::new();
         }
         let doc = object.to_doc();
-        pointers.iter().map(|(p, absent)| doc.pointer(p).map_or_else(|| (*absent).to_owned(), field_text)).collect()
+        def.selectable.iter().map(|field| def.field_value(&doc, field)).collect()
     }
-}
-
-/// How a field's value is written in a selector.
-fn field_text(value: &meta::Doc) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
