@@ -1,11 +1,11 @@
 //! One control plane's API server: the one path that every request takes.
 
 use crate::admission::Plugins;
+use crate::alarm::Alarm;
 use crate::authn::Authenticators;
 use crate::cache::{Caches, ResourceCache};
 use crate::config::Config;
 use crate::filter::Filter;
-use crate::history::History;
 use crate::published::Published;
 use api::ResourceDef;
 use auth::{Attributes, Authorizer, Decision};
@@ -15,7 +15,7 @@ use meta::status::Result;
 use meta::time::SharedClock;
 use meta::{FieldSelector, Status, User};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio_util::sync::CancellationToken;
 
 /// A control plane's API server. Everyone, in process or over TLS, comes in through [`ApiServer::handle`] or
@@ -29,7 +29,10 @@ pub struct ApiServer {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) rbac: Arc<auth::rbac::RbacIndex>,
     pub(crate) plugins: Plugins,
-    pub(crate) history: History,
+    pub(crate) compaction: Alarm,
+    /// Where the next compaction reaches to.
+    pub(crate) compacted: AtomicU64,
+    pub(crate) expiry: Alarm,
     /// The caches are being fed.
     pub(crate) following: AtomicBool,
     /// What every cluster starts with is there.

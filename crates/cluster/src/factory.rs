@@ -14,7 +14,8 @@ use meta::time::SharedClock;
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use reconcile::{ObjectKey, Queue, Runtime};
+use std::sync::{Arc, OnceLock};
 use storage::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -36,8 +37,13 @@ pub struct Factory {
     pub hosts: Hosts,
     pub clock: SharedClock,
     pub published: Mutex<HashMap<u32, Arc<Published>>>,
-    pub running: Mutex<HashMap<String, Running>>,
+    pub running: Arc<Mutex<HashMap<String, Running>>>,
+    pub agent: LateQueue,
+    pub runtime: Runtime,
 }
+
+/// The agent's queue, which is made after the factory.
+pub type LateQueue = Arc<OnceLock<Arc<Queue<ObjectKey>>>>;
 
 pub struct Running {
     plane: Arc<ControlPlane>,
@@ -52,6 +58,7 @@ impl ControlPlaneFactory for Factory {
         }
         let running = self.start(spec).await?;
         let endpoint = running.endpoint.clone();
+        self.watch_over(spec, &running);
         self.running.lock().await.insert(spec.uid.clone(), running);
         Ok(endpoint)
     }
@@ -75,6 +82,24 @@ fn keys_name(spec: &ControlPlaneSpec) -> String {
 }
 
 impl Factory {
+    /// A control plane that ends by itself, by a panic for instance, is started again by the agent. Others go on.
+    fn watch_over(&self, spec: &ControlPlaneSpec, running: &Running) {
+        let (plane, all, agent, stop) = (running.plane.clone(), self.running.clone(), self.agent.clone(), self.runtime.stop.clone());
+        let (uid, key) = (spec.uid.clone(), ObjectKey::new(&*spec.namespace, &*spec.name));
+        self.runtime.tasks.spawn(async move {
+            if stop.run_until_cancelled(plane.runtime().stop.cancelled()).await.is_none() {
+                return;
+            }
+            // Destroyed on purpose: the factory has taken it out before it stopped it.
+            let Some(ended) = all.lock().await.remove(&uid) else { return };
+            tracing::error!(cluster = key.name, "a control plane ended; it is started again");
+            ended.plane.stop().await;
+            if let Some(queue) = agent.get() {
+                queue.add(key);
+            }
+        });
+    }
+
     async fn start(&self, spec: &ControlPlaneSpec) -> Result<Running, String> {
         let (keys, listener) = self.keys(spec).await?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
