@@ -9,7 +9,7 @@ use crate::filter::Filter;
 use crate::published::Published;
 use api::ResourceDef;
 use auth::{Attributes, Authorizer, Decision};
-use client::{Call, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
+use client::{Call, ChangeStream, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
 use futures::StreamExt;
 use meta::status::Result;
 use meta::time::SharedClock;
@@ -210,5 +210,8 @@ impl Transport for InProcess {
     }
     async fn watch(&self, call: Call) -> Result<WatchStream> {
         self.server.handle_watch(&self.user, &call).await
+    }
+    async fn changes(&self) -> Result<ChangeStream> {
+        self.server.handle_changes(&self.user).await
     }
 }
