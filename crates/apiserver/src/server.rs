@@ -137,12 +137,10 @@ impl ApiServer {
         self.caches.of(def.storage()).ok_or_else(|| Status::internal(format!("{} are not stored", def.group_resource())))
     }
 
+    /// Lists come as they are stored; single objects were converted where they were read or written.
     fn show(&self, def: &ResourceDef, reply: &mut Reply) -> Result<()> {
         if def.convert.is_none() {
             return Ok(());
-        }
-        if let ReplyBody::Object(object) = &mut reply.body {
-            *object = crate::commit::shown(def, object.clone())?;
         }
         if let ReplyBody::List(list) = &mut reply.body {
             for object in &mut list.items {
