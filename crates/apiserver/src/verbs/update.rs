@@ -48,7 +48,7 @@ impl ApiServer {
     async fn update_missing(&self, cx: &Cx<'_>, put: Option<super::prepare::Decoded>) -> Result<Reply> {
         match put {
             Some(decoded) if cx.def.create_on_update && cx.call.target.subresource.is_empty() => {
-                self.authorize(cx, "create")?;
+                self.authorize(cx.user, cx.call, "create")?;
                 self.check_name(cx, &decoded.doc)?;
                 self.create_doc(cx, decoded.doc, decoded.warnings).await
             }
