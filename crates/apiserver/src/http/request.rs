@@ -87,9 +87,6 @@ impl HttpHandler {
         let include = wire::IncludeObject::parse(&asked.include_object)?;
         options.timeout_seconds = options.timeout_seconds.or_else(|| Some(self.server.watch_seconds(MIN_WATCH_SECONDS)));
         let def = self.server.definition(&target).ok_or_else(Status::no_such_path)?;
-        if !target.name.is_empty() {
-            options.field_selector = format!("metadata.name={}", target.name);
-        }
         let mut call = Call::new(Verb::Watch, target.resource, &target.namespace, "");
         call.options = options;
         let stream = self.server.handle_watch(user, &call).await?;
@@ -152,10 +149,11 @@ fn is_watch(query: &str) -> bool {
 fn verb(method: &Method, target: &Target, watch: bool) -> Option<Verb> {
     let named = !target.name.is_empty();
     Some(match *method {
-        Method::GET if watch && target.subresource.is_empty() => Verb::Watch,
+        // Of one object only its list can be watched: the parameter is ignored on a named path, as upstream.
+        Method::GET if watch && !named => Verb::Watch,
         Method::GET | Method::HEAD if named => Verb::Get,
         Method::GET | Method::HEAD => Verb::List,
-        Method::POST => Verb::Create,
+        Method::POST if !named || !target.subresource.is_empty() => Verb::Create,
         Method::PUT if named => Verb::Update,
         Method::PATCH if named => Verb::Patch,
         Method::DELETE if named => Verb::Delete,
