@@ -1,5 +1,6 @@
 //! Admission plugins, in upstream's order (kubernetes `pkg/kubeapiserver/options/plugins.go`).
 
+mod certificates;
 mod namespace_lifecycle;
 mod node_restriction;
 mod priority;
@@ -68,6 +69,7 @@ pub(crate) const PLUGINS: Plugins = &[
     &taint_nodes::TaintNodesByCondition,
     &priority::Priority,
     &tolerations::DefaultTolerationSeconds,
+    &certificates::Certificates,
     &rbac_escalation::RbacEscalation,
 ];
 
