@@ -6,6 +6,7 @@ mod reviews;
 mod scale;
 mod token;
 
+use crate::admission::{Admission, Operation};
 use crate::server::{ApiServer, Cx};
 use client::{Reply, Verb};
 use meta::status::Result;
@@ -35,6 +36,13 @@ impl ApiServer {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Admission of what is created on a subresource and stored nowhere.
+    pub(crate) async fn admit_special(&self, cx: &Cx<'_>, doc: &mut Doc) -> Result<()> {
+        let admission = Admission { cx, operation: Operation::Create, old: None };
+        self.admit(&admission, doc).await?;
+        self.check_admitted(&admission, Some(doc)).await
     }
 
     /// Streams go to a kubelet; a pod without a node has none.
