@@ -2,6 +2,7 @@
 
 mod binding;
 mod eviction;
+mod pods;
 mod reviews;
 mod scale;
 mod token;
@@ -89,6 +90,8 @@ fn component_statuses(cx: &Cx<'_>) -> Result<Reply> {
     }
 }
 
+pub(crate) use pods::validate_ephemeral;
+
 /// Lets an update of a subresource touch only what is its own.
 pub(crate) fn confine(cx: &Cx<'_>, new: &mut Doc, old: &Doc) {
     let keep_all_but = |new: &mut Doc, own: &[&str]| {
@@ -104,8 +107,14 @@ pub(crate) fn confine(cx: &Cx<'_>, new: &mut Doc, old: &Doc) {
         (_, "status") => cx.def.prepare_for_status_update(new, old),
         (_, "finalize") => keep_all_but(new, &["spec.finalizers"]),
         (_, "approval") => keep_all_but(new, &["status.conditions"]),
-        (_, "ephemeralcontainers") => keep_all_but(new, &["spec.ephemeralContainers"]),
-        (_, "resize") => keep_all_but(new, &["spec.containers", "spec.initContainers"]),
+        (_, "ephemeralcontainers") => {
+            keep_all_but(new, &["spec.ephemeralContainers"]);
+            pods::raise_generation(new, old);
+        }
+        (_, "resize") => {
+            *new = pods::resized(new, old);
+            pods::raise_generation(new, old);
+        }
         _ => {}
     }
 }

@@ -114,6 +114,10 @@ impl ApiServer {
                 (cx.def.hooks.validate_update)(new, old, &mut errors);
                 self.published.structure.validate(&cx.def, new, &mut errors);
             }
+            "ephemeralcontainers" => {
+                (cx.def.hooks.validate)(new, &mut errors);
+                crate::subresource::validate_ephemeral(new, old, &mut errors);
+            }
             _ => (cx.def.hooks.validate)(new, &mut errors),
         }
         invalid(&cx.def, new, &errors)
