@@ -131,7 +131,7 @@ impl ApiServer {
                 self.release_all(cx, old, &mut plan);
                 Vec::new()
             } else {
-                self.allocate_update(cx, &mut new, old, &mut plan)?
+                self.allocate_update(cx, &mut new, old, &mut plan).await?
             };
             match self.commit(cx, plan, &new).await? {
                 Ok(object) => return Ok(Some(object)),
