@@ -77,7 +77,10 @@ impl ApiServer {
         Client::new(Arc::new(InProcess { server: self.clone(), user }))
     }
 
-    fn enter<'a>(&self, user: &'a User, call: &'a Call) -> Result<Cx<'a>> {
+    /// Whether the caller may ask this at all, before its body is read.
+    pub(crate) fn enter<'a>(&self, user: &'a User, call: &'a Call) -> Result<Cx<'a>> {
+        // What is not served is nobody's to know who may not ask for it.
+        self.authorize(user, call, call.verb.as_str())?;
         let resource = &call.target.resource;
         let def = self
             .published
@@ -85,7 +88,6 @@ impl ApiServer {
             .by_path(&resource.group, &resource.version, &resource.resource)
             .ok_or_else(Status::no_such_path)?;
         let cx = Cx { user, call, def };
-        self.authorize(&cx, call.verb.as_str())?;
         if !served(&cx) {
             return Err(Status::method_not_supported(&cx.def.group_resource(), call.verb.as_str()));
         }
@@ -93,13 +95,13 @@ impl ApiServer {
     }
 
     /// Refuses what neither RBAC, the node authorizer nor an access policy allows.
-    pub(crate) fn authorize(&self, cx: &Cx<'_>, verb: &str) -> Result<()> {
-        let target = &cx.call.target;
+    pub(crate) fn authorize(&self, user: &User, call: &Call, verb: &str) -> Result<()> {
+        let target = &call.target;
         let is_namespace = target.resource.group.is_empty() && target.resource.resource == "namespaces";
-        let many = matches!(cx.call.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
-        let selected = many.then(|| FieldSelector::parse(&cx.call.options.field_selector).ok()).flatten();
+        let many = matches!(call.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
+        let selected = many.then(|| FieldSelector::parse(&call.options.field_selector).ok()).flatten();
         let attributes = Attributes {
-            user: cx.user,
+            user,
             verb,
             group: &target.resource.group,
             version: &target.resource.version,
@@ -146,12 +148,10 @@ impl ApiServer {
         self.caches.of(def.storage()).ok_or_else(|| Status::internal(format!("{} are not stored", def.group_resource())))
     }
 
+    /// Lists come as they are stored; single objects were converted where they were read or written.
     fn show(&self, def: &ResourceDef, reply: &mut Reply) -> Result<()> {
         if def.convert.is_none() {
             return Ok(());
-        }
-        if let ReplyBody::Object(object) = &mut reply.body {
-            *object = crate::commit::shown(def, object.clone())?;
         }
         if let ReplyBody::List(list) = &mut reply.body {
             for object in &mut list.items {

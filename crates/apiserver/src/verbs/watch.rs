@@ -39,8 +39,10 @@ impl ApiServer {
         } else {
             let after = match options.resource_version.as_str() {
                 "" | "0" => self.caches.applied(),
+                // Until the cache has reached it, what the caller knows already would come as news.
                 version => self.known_version(version)?,
             };
+            self.caches.reached(after).await?;
             cache.subscribe(&filter.prefix, after)?
         };
         Ok(self.stream(filter, queue, subscription, options.allow_bookmarks, options.timeout_seconds))
