@@ -4,15 +4,14 @@ use aws_service::Endpoint;
 use aws_wire::HttpRequest;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use http::{Request, Response};
-use hyper::body::Incoming;
-use serve::{Body, BodyError, Handler, Peer, full, read_body};
+use serve::{Body, BodyError, Handler, Peer, RequestBody, full, read_body};
 use std::sync::Arc;
 
 pub struct AwsHandler(pub Arc<Endpoint>);
 
 #[async_trait::async_trait]
 impl Handler for AwsHandler {
-    async fn handle(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, peer: &Peer, request: Request<RequestBody>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let body = match read_body(body, self.0.max_body_bytes() + 1).await {
             Ok(body) => body,
