@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn arns_parse_and_print() {
-        for text in ["arn:aws:iam::123456789012:role/a/b/Name", "arn:aws:eks:us-east-1:123456789012:cluster/c", "arn:aws:logs:r:1:a:b:c"] {
+        for text in
+            ["arn:aws:iam::123456789012:role/a/b/Name", "arn:aws:eks:us-east-1:123456789012:cluster/c", "arn:aws:logs:r:1:a:b:c"]
+        {
             assert_eq!(Arn::parse(text).map(|arn| arn.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Arn::parse("arn:aws:iam::1:role/a/b/Name").as_ref().map(Arn::name), Some("Name"));

@@ -22,7 +22,8 @@ pub(crate) fn denied(protocol: Protocol, caller: &Caller, query: &Query<'_>) -> 
     let text = format!("User: {} is not authorized to perform: {action}{on}{}", caller.arn, because(caller, query));
     match protocol {
         Protocol::Ec2 => {
-            AwsError::new("UnauthorizedOperation", format!("You are not authorized to perform this operation. {text}")).with_status(403)
+            AwsError::new("UnauthorizedOperation", format!("You are not authorized to perform this operation. {text}"))
+                .with_status(403)
         }
         Protocol::Query | Protocol::RestXml => AwsError::new("AccessDenied", text).with_status(403),
         Protocol::Json | Protocol::RestJson => AwsError::new("AccessDeniedException", text).with_status(403),
@@ -67,7 +68,8 @@ mod tests {
     fn refusals_name_the_policy_that_is_missing() {
         let context = Context::default();
         let query = Query { action: "eks:ListClusters", resource: "arn:aws:eks:r:1:cluster/*", context: &context };
-        let prefix = "User: arn:aws:iam::1:user/eve is not authorized to perform: eks:ListClusters on resource: arn:aws:eks:r:1:cluster/*";
+        let prefix =
+            "User: arn:aws:iam::1:user/eve is not authorized to perform: eks:ListClusters on resource: arn:aws:eks:r:1:cluster/*";
         let all = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
         let deny = r#"{"Effect":"Deny","Action":"eks:*","Resource":"*"}"#;
         let other = r#"{"Effect":"Allow","Action":"ec2:*","Resource":"*"}"#;

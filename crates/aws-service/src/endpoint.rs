@@ -5,8 +5,8 @@ use crate::policy::Context;
 use crate::{Access, OperationEntry, Request, Service, SharedRandom, Verifier, ids};
 use aws_wire::sigv4::{self, AuthError, Signed};
 use aws_wire::{
-    AwsError, HttpReply, HttpRequest, Model, Operation, Protocol, encode_error_as, encode_error_for, encode_output_for, parse_input,
-    route, route_unsigned, validate_input,
+    AwsError, HttpReply, HttpRequest, Model, Operation, Protocol, encode_error_as, encode_error_for, encode_output_for,
+    parse_input, route, route_unsigned, validate_input,
 };
 use meta::time::SharedClock;
 use std::collections::HashMap;
@@ -29,17 +29,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self { body_bytes: MAX_BODY_BYTES, concurrent_requests: MAX_CONCURRENT_REQUESTS }
     }
-}
-
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Twelve digits.
-    pub account: String,
-    /// The region that was set up at the first start.
-    pub region: String,
-    /// Names of its zones, such as `us-east-1a`.
-    pub zones: Vec<String>,
-    pub limits: Limits,
 }
 
 /// What the listener knows about a connection.
@@ -125,9 +114,7 @@ impl Endpoint {
     /// The few operations that need no signature are not built yet.
     fn unsigned(&self, http: &HttpRequest, guess: Protocol, request_id: &str) -> HttpReply {
         match route_unsigned(http) {
-            Some((model, operation)) => {
-                encode_error_for(http, model, &AwsError::not_implemented(model, operation), request_id)
-            }
+            Some((model, operation)) => encode_error_for(http, model, &AwsError::not_implemented(model, operation), request_id),
             None => encode_error_as(guess, &AuthError::Missing.to_aws(guess), request_id),
         }
     }
@@ -167,9 +154,10 @@ impl Endpoint {
     }
 
     fn built(&self, model: &Model, operation: &Operation) -> Result<&OperationEntry, AwsError> {
-        let found = self.services.get(model.service()).and_then(|registered| {
-            registered.by_name.get(&*operation.name).map(|at| &registered.service.operations()[*at])
-        });
+        let found = self
+            .services
+            .get(model.service())
+            .and_then(|registered| registered.by_name.get(&*operation.name).map(|at| &registered.service.operations()[*at]));
         found.ok_or_else(|| AwsError::not_implemented(model, operation))
     }
 }

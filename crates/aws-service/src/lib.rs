@@ -22,7 +22,7 @@ mod service;
 pub use arn::Arn;
 pub use auth::{Unverified, Verifier};
 pub use caller::{Caller, Principal};
-pub use endpoint::{Config, Endpoint, Limits, Peer};
+pub use endpoint::{Endpoint, Limits, Peer};
 pub use failure::{Failure, Outcome};
 pub use ids::{Random, SharedRandom, SystemRandom};
 pub use request::Request;

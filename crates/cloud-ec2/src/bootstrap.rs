@@ -119,12 +119,10 @@ fn route_table(account: &str, ids: &Doc) -> Doc {
 }
 
 fn network_acl(account: &str, ids: &Doc) -> Doc {
-    let entry = |egress: bool, number: u32, action: &str| {
-        json!({"cidrBlock": "0.0.0.0/0", "egress": egress, "protocol": "-1", "ruleAction": action, "ruleNumber": number})
-    };
-    let subnets = ids["subnets"].as_array().into_iter().flatten().zip(ids["networkAclAssociations"].as_array().into_iter().flatten());
-    let association =
-        |(subnet, id): (&Doc, &Doc)| json!({"networkAclAssociationId": id, "networkAclId": ids["networkAcl"], "subnetId": subnet});
+    let entry = |egress: bool, number: u32, action: &str| json!({"cidrBlock": "0.0.0.0/0", "egress": egress, "protocol": "-1", "ruleAction": action, "ruleNumber": number});
+    let subnets =
+        ids["subnets"].as_array().into_iter().flatten().zip(ids["networkAclAssociations"].as_array().into_iter().flatten());
+    let association = |(subnet, id): (&Doc, &Doc)| json!({"networkAclAssociationId": id, "networkAclId": ids["networkAcl"], "subnetId": subnet});
     let spec = json!({
         "networkAclId": ids["networkAcl"], "vpcId": ids["vpc"], "ownerId": account, "isDefault": true, "tags": {},
         "associations": subnets.map(association).collect::<Vec<_>>(),

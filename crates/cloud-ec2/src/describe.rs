@@ -83,7 +83,10 @@ fn check_combination(request: &Request, kind: &Kind, ids: &[&str]) -> Result<(),
         return Ok(());
     }
     let name = lower_first(kind.ids);
-    Err(AwsError::new("InvalidParameterCombination", format!("The parameter {name} cannot be used with the parameter maxResults")))
+    Err(AwsError::new(
+        "InvalidParameterCombination",
+        format!("The parameter {name} cannot be used with the parameter maxResults"),
+    ))
 }
 
 /// The records with these ids, or all if none are named.
@@ -158,7 +161,10 @@ mod tests {
             (vec![here, away], Err(format!("InvalidVpcID.NotFound: The vpc ID '{away}' does not exist"))),
             (vec![away, away], Err(format!("InvalidVpcID.NotFound: The vpc IDs '{away}, {away}' do not exist"))),
             (vec!["vpc-x"], Err("InvalidVpcID.Malformed: Invalid id: \"vpc-x\" (expecting \"vpc-...\")".into())),
-            (vec!["subnet-0aaaaaaaa"], Err("InvalidVpcID.Malformed: Invalid id: \"subnet-0aaaaaaaa\" (expecting \"vpc-...\")".into())),
+            (
+                vec!["subnet-0aaaaaaaa"],
+                Err("InvalidVpcID.Malformed: Invalid id: \"subnet-0aaaaaaaa\" (expecting \"vpc-...\")".into()),
+            ),
         ] {
             let found = select(vec![json!({"vpcId": here})], &ids, &KIND);
             assert_eq!(found.map(|found| found.len()).map_err(|error| error.to_string()), expected, "{ids:?}");

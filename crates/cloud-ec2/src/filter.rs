@@ -10,7 +10,8 @@ const MAX_VALUES: usize = 200;
 
 /// Those of `records` (specifications) that pass.
 pub fn apply(records: Vec<Doc>, filters: &Doc, known: &[FilterRow]) -> Result<Vec<Doc>, AwsError> {
-    let filters = filters.as_array().into_iter().flatten().map(|filter| Filter::parse(filter, known)).collect::<Result<Vec<_>, _>>()?;
+    let filters =
+        filters.as_array().into_iter().flatten().map(|filter| Filter::parse(filter, known)).collect::<Result<Vec<_>, _>>()?;
     Ok(records.into_iter().filter(|record| filters.iter().all(|filter| filter.passes(record))).collect())
 }
 
@@ -42,7 +43,10 @@ impl<'a> Filter<'a> {
             return Err(AwsError::new("InvalidParameterValue", format!("The filter '{name}' needs at least one value")));
         }
         if values.len() > MAX_VALUES {
-            return Err(AwsError::new("FilterLimitExceeded", "The maximum number of filter values specified on a single call is 200"));
+            return Err(AwsError::new(
+                "FilterLimitExceeded",
+                "The maximum number of filter values specified on a single call is 200",
+            ));
         }
         Ok(Self { field, values })
     }

@@ -20,7 +20,10 @@ pub const NETWORK_ACLS: Resource = Resource::new(GROUP, "v1", "networkacls");
 
 pub fn records() -> Vec<RecordKind> {
     vec![
-        kind(ResourceDef::record(API_VERSION, "Region", "regions"), json!({"defaultNetwork": any(), "defaultNetworkMade": flag()})),
+        kind(
+            ResourceDef::record(API_VERSION, "Region", "regions"),
+            json!({"defaultNetwork": any(), "defaultNetworkMade": flag()}),
+        ),
         kind(
             ResourceDef::record(API_VERSION, "Vpc", "vpcs").column("Cidr", "/spec/cidrBlock"),
             json!({

@@ -22,7 +22,8 @@ pub async fn with_access_entries(cx: &Cx, request: &Request) -> Result<Doc, Fail
     let name = request.required("clusterName");
     let cluster = find(cx, request, name).await?;
     if cluster["spec"]["accessConfig"]["authenticationMode"] == "CONFIG_MAP" {
-        let message = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.";
+        let message =
+            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.";
         return Err(failures::invalid_request(cx.model, name, message).into());
     }
     Ok(cluster)

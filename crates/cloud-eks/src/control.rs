@@ -3,7 +3,9 @@
 
 use crate::entries;
 use crate::plan::{Seen, Step, plan};
-use crate::records::{ACCESS_ENTRIES, API_VERSION, CLUSTER_FINALIZER, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, SECURITY_GROUPS, owner};
+use crate::records::{
+    ACCESS_ENTRIES, API_VERSION, CLUSTER_FINALIZER, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, SECURITY_GROUPS, owner,
+};
 use crate::service::Config;
 use aws_service::records::ensure;
 use aws_service::{Arn, SharedRandom};
@@ -167,8 +169,7 @@ fn control_plane(cluster: &Doc, host: &str) -> Doc {
     })
 }
 
-const SECURITY_GROUP_DESCRIPTION: &str =
-    "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.";
+const SECURITY_GROUP_DESCRIPTION: &str = "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.";
 
 /// Members of the group may talk to each other, and to anyone outside.
 fn security_group(cluster: &Doc) -> Doc {

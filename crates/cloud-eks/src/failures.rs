@@ -28,6 +28,7 @@ pub fn no_cluster(model: &Model, cluster: &str) -> AwsError {
 }
 
 pub fn no_entry(model: &Model, cluster: &str) -> AwsError {
-    let message = "The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.";
+    let message =
+        "The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.";
     not_found(model, cluster, message)
 }

@@ -23,7 +23,10 @@ pub enum Step {
     CreateSecurityGroup,
     CreateCreatorEntry,
     /// ACTIVE, if the endpoint answers under this certificate.
-    Activate { endpoint: String, certificate_authority: String },
+    Activate {
+        endpoint: String,
+        certificate_authority: String,
+    },
     /// A merge patch of the status.
     Status(Doc),
     DeleteEntry(String),

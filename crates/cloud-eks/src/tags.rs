@@ -22,7 +22,8 @@ impl Tagged {
 
 pub async fn find(cx: &Cx, request: &Request) -> Result<Tagged, Failure> {
     let text = request.required("resourceArn");
-    let not_found = || Failure::from(AwsError::modelled(cx.model, "NotFoundException", format!("Resource {text} could not be found.")));
+    let not_found =
+        || Failure::from(AwsError::modelled(cx.model, "NotFoundException", format!("Resource {text} could not be found.")));
     let ours = |arn: &Arn| arn.service == "eks" && arn.account == request.account() && arn.region == request.region;
     let Some(arn) = Arn::parse(text).filter(|arn| arn.service == "eks") else {
         return Err(AwsError::modelled(cx.model, "BadRequestException", format!("Invalid resource ARN: {text}")).into());
@@ -35,7 +36,8 @@ pub async fn find(cx: &Cx, request: &Request) -> Result<Tagged, Failure> {
     if cluster_name.is_empty() {
         return Err(not_found());
     }
-    let cluster = cx.client.find(CLUSTERS, &request.namespace(), &names::escape(cluster_name)).await?.ok_or_else(not_found)?.to_doc();
+    let cluster =
+        cx.client.find(CLUSTERS, &request.namespace(), &names::escape(cluster_name)).await?.ok_or_else(not_found)?.to_doc();
     match kind {
         "cluster" if rest == cluster_name => Ok(Tagged { resource: CLUSTERS, record: cluster }),
         "access-entry" => {

@@ -41,3 +41,17 @@ impl Service for Iam {
         &self.operations
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_service::golden;
+    use std::path::Path;
+
+    #[test]
+    fn what_is_not_built_is_listed() {
+        let service = Iam::new(golden::nowhere()).expect("a built-in model");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("unbuilt-operations.txt");
+        assert_eq!(golden::check_unbuilt(&service, &file), Ok(()));
+    }
+}

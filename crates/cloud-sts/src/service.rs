@@ -43,3 +43,19 @@ impl Service for Sts {
         &self.operations
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_service::golden;
+    use std::path::Path;
+
+    #[test]
+    fn what_is_not_built_is_listed() {
+        let service =
+            Sts::new(golden::nowhere(), Arc::new(SealingKeys::new(golden::nowhere(), "1")), Arc::new(aws_service::SystemRandom))
+                .expect("a built-in model");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("unbuilt-operations.txt");
+        assert_eq!(golden::check_unbuilt(&service, &file), Ok(()));
+    }
+}

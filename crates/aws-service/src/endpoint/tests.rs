@@ -61,7 +61,8 @@ fn endpoint(policy: &'static str, limits: Limits) -> Endpoint {
         OperationEntry::new(&Arc::new(()), "DescribeCluster", any, describe),
     ];
     let services: Vec<Arc<dyn Service>> = vec![Arc::new(Eks(operations))];
-    Endpoint::new(limits, services, Arc::new(OneKey { policy }), Arc::new(SystemClock), Arc::new(SystemRandom)).expect("a valid list")
+    Endpoint::new(limits, services, Arc::new(OneKey { policy }), Arc::new(SystemClock), Arc::new(SystemRandom))
+        .expect("a valid list")
 }
 
 const ALL: &str = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;

@@ -1,8 +1,8 @@
 //! Condition operators.
 
+use super::Context;
 use super::document::MalformedPolicy;
 use super::pattern::Pattern;
-use super::Context;
 use std::net::IpAddr;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,9 @@ impl Condition {
         let pattern = || Pattern::new(wanted, context);
         match self.test {
             Test::StringEquals => pattern().is_some_and(|p| p.equals(value)),
-            Test::StringEqualsIgnoreCase => pattern().is_some_and(|p| p.matches_ignoring_case(value) && !wanted.contains(['*', '?'])),
+            Test::StringEqualsIgnoreCase => {
+                pattern().is_some_and(|p| p.matches_ignoring_case(value) && !wanted.contains(['*', '?']))
+            }
             Test::StringLike => pattern().is_some_and(|p| p.matches(value)),
             Test::ArnLike => pattern().is_some_and(|p| p.matches_arn(value)),
             Test::Bool => wanted.eq_ignore_ascii_case(value),

@@ -1,8 +1,8 @@
 //! From documents and a request to a decision: an explicit deny beats every allow, and silence refuses.
 
+use super::Context;
 use super::document::{Effect, Listed, PolicyDocument, Principals, Statement};
 use super::pattern::Pattern;
-use super::Context;
 
 /// What is asked. `resource` is empty where a policy speaks of none (trust policies).
 #[derive(Clone, Copy, Debug)]
@@ -90,13 +90,14 @@ pub fn trust(document: &PolicyDocument, principal: &PrincipalFacts<'_>, query: &
 
 impl Principals {
     fn reach(&self, principal: &PrincipalFacts<'_>) -> Trust {
-        let reach = self.entries.iter().map(|(kind, name)| reach(kind, name, principal)).fold(Trust::Refused, |best, next| {
-            match (best, next) {
-                (Trust::Named, _) | (_, Trust::Named) => Trust::Named,
-                (Trust::Account, _) | (_, Trust::Account) => Trust::Account,
-                _ => Trust::Refused,
-            }
-        });
+        let reach =
+            self.entries.iter().map(|(kind, name)| reach(kind, name, principal)).fold(Trust::Refused, |best, next| {
+                match (best, next) {
+                    (Trust::Named, _) | (_, Trust::Named) => Trust::Named,
+                    (Trust::Account, _) | (_, Trust::Account) => Trust::Account,
+                    _ => Trust::Refused,
+                }
+            });
         match (self.negated, reach) {
             (false, reach) => reach,
             (true, Trust::Refused) => Trust::Account,

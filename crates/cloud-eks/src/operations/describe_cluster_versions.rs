@@ -43,7 +43,8 @@ mod tests {
             (json!({"versionStatus": "EXTENDED_SUPPORT"}), ""),
             (json!({"clusterType": "eks-local"}), ""),
         ] {
-            let shown: Vec<&str> = VERSIONS.iter().filter(|version| is_asked(version, &input)).map(|version| version.minor).collect();
+            let shown: Vec<&str> =
+                VERSIONS.iter().filter(|version| is_asked(version, &input)).map(|version| version.minor).collect();
             assert_eq!(shown.join(" "), expected, "{input}");
         }
     }

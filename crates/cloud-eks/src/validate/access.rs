@@ -24,7 +24,9 @@ impl PrincipalArn {
             return Err(invalid());
         }
         if kind == "role" && name.starts_with("aws-service-role/") {
-            return Err("The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role".into());
+            return Err(
+                "The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role".into()
+            );
         }
         let is_role = kind == "role";
         Ok(Self { arn, is_role })
@@ -137,13 +139,17 @@ fn check_username<'a>(name: &'a str, principal: &PrincipalArn) -> Result<&'a str
 /// An access policy's scope, checked and with its namespaces written out.
 pub fn scope(policy_arn: &str, scope: &Doc) -> Result<Doc, String> {
     if !access_policies::exists(policy_arn) {
-        return Err(format!("The specified policyArn is invalid: {policy_arn} does not exist. You can view the available policies with 'list-access-policies'."));
+        return Err(format!(
+            "The specified policyArn is invalid: {policy_arn} does not exist. You can view the available policies with 'list-access-policies'."
+        ));
     }
     let namespaces: Vec<&str> = scope["namespaces"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     match scope["type"].as_str() {
         Some("cluster") if namespaces.is_empty() => Ok(json!({"type": "cluster", "namespaces": []})),
         Some("cluster") => Err("namespaces can't be set for an access scope of type cluster".into()),
-        Some("namespace") if namespaces.is_empty() => Err("An access scope of type namespace requires at least one namespace".into()),
+        Some("namespace") if namespaces.is_empty() => {
+            Err("An access scope of type namespace requires at least one namespace".into())
+        }
         Some("namespace") => Ok(json!({"type": "namespace", "namespaces": namespaces})),
         _ => Err("The accessScope requires a type, cluster or namespace".into()),
     }
@@ -181,9 +187,24 @@ mod tests {
             (USER, EntryType::Standard, json!({}), Ok((USER, json!([])))),
             (USER, EntryType::Standard, json!({"username": "al", "kubernetesGroups": ["dev"]}), Ok(("al", json!(["dev"])))),
             (ROLE, EntryType::Standard, json!({"username": "ops:{{SessionName}}"}), Ok(("ops:{{SessionName}}", json!([])))),
-            (ROLE, EntryType::Standard, json!({"username": "{{SessionName}}"}), Err("The username must have a colon before {{SessionName}}")),
-            (USER, EntryType::Standard, json!({"username": "a:{{SessionName}}"}), Err("The username of an IAM user cannot contain {{SessionName}}")),
-            (USER, EntryType::Standard, json!({"username": "system:x"}), Err("The username system:x is invalid, it cannot start with system:")),
+            (
+                ROLE,
+                EntryType::Standard,
+                json!({"username": "{{SessionName}}"}),
+                Err("The username must have a colon before {{SessionName}}"),
+            ),
+            (
+                USER,
+                EntryType::Standard,
+                json!({"username": "a:{{SessionName}}"}),
+                Err("The username of an IAM user cannot contain {{SessionName}}"),
+            ),
+            (
+                USER,
+                EntryType::Standard,
+                json!({"username": "system:x"}),
+                Err("The username system:x is invalid, it cannot start with system:"),
+            ),
             (
                 USER,
                 EntryType::Standard,

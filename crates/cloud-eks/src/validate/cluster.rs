@@ -68,7 +68,8 @@ fn check_version(input: &Doc) -> Result<(), String> {
 
 fn check_role(arn: &str, role: Option<&Doc>) -> Result<(), String> {
     let trust = role.filter(|role| text(role, "arn") == arn).and_then(|role| role["assumeRolePolicyDocument"].as_str());
-    let trusted = trust.and_then(|text| PolicyDocument::parse_trust(text).ok()).is_some_and(|p| p.trusts_service("eks.amazonaws.com"));
+    let trusted =
+        trust.and_then(|text| PolicyDocument::parse_trust(text).ok()).is_some_and(|p| p.trusts_service("eks.amazonaws.com"));
     if trusted {
         return Ok(());
     }

@@ -38,7 +38,8 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
         policy: request.text("Policy").map(str::to_owned),
         policy_arns,
     };
-    let token = session.seal(cx.keys.key().await?, &*cx.random).ok_or_else(|| Status::internal("a session could not be sealed"))?;
+    let token =
+        session.seal(cx.keys.key().await?, &*cx.random).ok_or_else(|| Status::internal("a session could not be sealed"))?;
     Ok(answer(&session, &token))
 }
 
@@ -63,7 +64,8 @@ fn text(role: &Doc, member: &str) -> String {
 }
 
 fn check_shape(input: &Doc) -> Result<(), AwsError> {
-    let given = |member: &&&str| !matches!(&input[**member], Doc::Null) && input[**member].as_array().is_none_or(|list| !list.is_empty());
+    let given =
+        |member: &&&str| !matches!(&input[**member], Doc::Null) && input[**member].as_array().is_none_or(|list| !list.is_empty());
     match UNSUPPORTED.iter().find(given) {
         Some(member) => Err(AwsError::new("ValidationError", format!("{member} is not supported."))),
         None => Ok(()),
@@ -211,7 +213,8 @@ mod tests {
             (r#"{"AWS":"arn:aws:iam::1:user/alice"}"#, "", r#","Condition":{"StringEquals":{"sts:ExternalId":"x"}}"#, true),
             (r#"{"AWS":"arn:aws:iam::1:user/alice"}"#, "", r#","Condition":{"StringEquals":{"sts:ExternalId":"y"}}"#, false),
         ] {
-            let text = format!(r#"{{"Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{principal}{condition}}}}}"#);
+            let text =
+                format!(r#"{{"Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{principal}{condition}}}}}"#);
             let policy = PolicyDocument::parse_trust(&text).expect("a valid trust policy");
             let request = request(json!({"RoleSessionName": "s", "ExternalId": "x"}), user(), own);
             assert_eq!(may_assume(&policy, &request, role), expected, "{text} {own}");

@@ -6,8 +6,8 @@ use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::SigningKey;
 use aws_service::{Endpoint, Limits, Peer, Service, SystemRandom, names};
-use aws_wire::sigv4::{Credentials, Scope, sign};
-use aws_wire::{AwsError, Model, check_output, client::decode_error, decode_output, encode_request};
+use aws_wire::sigv4::{Credentials, Scope, presign, sign};
+use aws_wire::{AwsError, HttpReply, HttpRequest, Model, check_output, client::decode_error, decode_output, encode_request};
 use client::{Client, Options, Resource};
 use cloud_ec2::{Ec2, Region};
 use cloud_eks::{ClusterControl, Config, Eks, ReadyProbe};
@@ -204,7 +204,11 @@ impl World {
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             let record = client.find(cloud_eks::CLUSTERS, &namespace, &names::escape(cluster)).await;
             let plane = client.find(cloud_eks::CONTROL_PLANES, &namespace, &names::escape(cluster)).await;
-            panic!("{cluster} does not get there: {:?} {:?}", record.map(|r| r.map(|r| r.to_doc())), plane.map(|r| r.map(|r| r.to_doc())));
+            panic!(
+                "{cluster} does not get there: {:?} {:?}",
+                record.map(|r| r.map(|r| r.to_doc())),
+                plane.map(|r| r.map(|r| r.to_doc()))
+            );
         }
     }
 
@@ -230,7 +234,9 @@ impl World {
         let mut names = BTreeSet::new();
         for kind in kinds {
             let list = client.list(kind, "", Options::default()).await.expect(kind.plural);
-            names.extend(list.items.iter().map(|record| format!("{} {} {}", kind.plural, record.meta.namespace, record.meta.name)));
+            names.extend(
+                list.items.iter().map(|record| format!("{} {} {}", kind.plural, record.meta.namespace, record.meta.name)),
+            );
         }
         names
     }
@@ -252,6 +258,18 @@ impl Aws {
             session_token: Some(text("SessionToken")),
         };
         Self { endpoint: self.endpoint.clone(), credentials }
+    }
+
+    /// What stands in a token for `signed_cluster`, as an API server that serves `cluster` sends it to STS.
+    pub async fn presigned_identity(&self, host: &str, signed_cluster: &str, cluster: &str) -> HttpReply {
+        let mut request = HttpRequest::new(http::Method::GET, "/");
+        request.query = "Action=GetCallerIdentity&Version=2011-06-15".into();
+        request.set_header("host", host);
+        request.set_header("x-k8s-aws-id", signed_cluster);
+        presign(&mut request, &self.credentials, Scope { region: REGION, service: "sts", time: SystemClock.now().0 }, 60);
+        request.set_header("x-k8s-aws-id", cluster);
+        request.set_header("accept", "application/json");
+        self.endpoint.handle(request, Peer::default()).await
     }
 
     pub async fn call(&self, service: &str, operation: &str, input: Value) -> Result<Value, AwsError> {

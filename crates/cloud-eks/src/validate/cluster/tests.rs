@@ -28,7 +28,8 @@ type Change = fn(&mut Doc, &mut Facts);
 
 #[test]
 fn refusals_in_eks_words() {
-    let role_text = format!("Role with arn: {ROLE}, could not be assumed because it does not exist or the trusted entity is not correct");
+    let role_text =
+        format!("Role with arn: {ROLE}, could not be assumed because it does not exist or the trusted entity is not correct");
     let cases: &[(Change, &str)] = &[
         (|_, _| {}, ""),
         (|input, _| input["version"] = json!("1.34"), ""),
@@ -38,9 +39,15 @@ fn refusals_in_eks_words() {
         (|_, facts| facts.subnets[1] = subnet("s-b", "a", "v1"), "Subnets specified must be in at least two different AZs"),
         (|_, facts| facts.subnets[1] = subnet("s-b", "b", "v2"), "Subnets specified must belong to the same VPC"),
         (|_, facts| facts.subnets.truncate(1), "The subnet ID 's-b' does not exist"),
-        (|input, _| input["resourcesVpcConfig"] = json!({}), "The subnetIds of resourcesVpcConfig must name at least two subnets."),
+        (
+            |input, _| input["resourcesVpcConfig"] = json!({}),
+            "The subnetIds of resourcesVpcConfig must name at least two subnets.",
+        ),
         (|input, _| input["resourcesVpcConfig"]["securityGroupIds"] = json!(["sg-1"]), ""),
-        (|input, _| input["resourcesVpcConfig"]["securityGroupIds"] = json!(["sg-9"]), "The security group 'sg-9' does not exist"),
+        (
+            |input, _| input["resourcesVpcConfig"]["securityGroupIds"] = json!(["sg-9"]),
+            "The security group 'sg-9' does not exist",
+        ),
         (
             |input, _| input["resourcesVpcConfig"]["securityGroupIds"] = json!(["sg-2"]),
             "Security group(s) specified must belong to the same VPC as the subnets",
@@ -49,10 +56,7 @@ fn refusals_in_eks_words() {
             |input, _| input["kubernetesNetworkConfig"]["serviceIpv4Cidr"] = json!("172.31.0.0/20"),
             "The serviceIpv4Cidr 172.31.0.0/20 must not overlap with the VPC CIDR block 172.31.0.0/16.",
         ),
-        (
-            |input, _| input["tags"] = json!({"aws:x": "y"}),
-            "Tag key aws:x is invalid: keys that begin with aws: are reserved.",
-        ),
+        (|input, _| input["tags"] = json!({"aws:x": "y"}), "Tag key aws:x is invalid: keys that begin with aws: are reserved."),
     ];
     let model = Model::load("eks").expect("a built-in model");
     for (index, (change, expected)) in cases.iter().enumerate() {
