@@ -18,7 +18,7 @@ async fn main() {
     eprintln!("keys {:?}", t.elapsed());
     let published = apiserver::Published::new(api::Catalog::new(minor).unwrap()).unwrap();
     eprintln!("published {:?}", t.elapsed());
-    let cp = cluster::ControlPlane::start(cluster::Plan { name: "c1".into(), published, store, service_cidr: Some("10.100.0.0/16".parse().unwrap()), issuer: "https://oidc.example".into(), access: Arc::new(auth::access::AccessIndex::default()), caller_verifier: None, clock: clock.clone() }, &keys).await.unwrap();
+    let cp = cluster::ControlPlane::start(cluster::Plan { name: "c1".into(), published, store, service_cidr: Some("10.100.0.0/16".parse().unwrap()), issuer: "https://oidc.example".into(), access: Arc::new(auth::access::AccessIndex::new(auth::access::Policies::published())), caller_verifier: None, clock: clock.clone() }, &keys).await.unwrap();
     eprintln!("started {:?}", t.elapsed());
     let l = tokio::net::TcpListener::bind("127.0.0.1:16443").await.unwrap();
     cp.listen(l, &["127.0.0.1".into()], &keys, &clock).unwrap();

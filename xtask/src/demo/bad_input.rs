@@ -93,11 +93,12 @@ fn tokens(world: &mut World) -> Result<()> {
     world.export("FOREIGN", &foreign.text_at("/status/token")?);
     for token in ["$FOREIGN", "k8s-aws-v1.bm90LWEtdXJs", "garbage", "${FOREIGN}x"] {
         let line = format!(
-            "curl --silent --cacert <(base64 --decode <<<$AUTHORITY) -H \"Authorization: Bearer {token}\" $ENDPOINT/api/v1/namespaces"
+            "curl --silent --cacert <(base64 --decode <<<$AUTHORITY) -H \"Authorization: Bearer {token}\" $ENDPOINT/api/v1/namespaces | tr -d ' \\n'"
         );
         world.ok(&line)?.says(&["\"kind\":\"Status\"", "\"reason\":\"Unauthorized\"", "\"code\":401"])?;
     }
-    let anonymous = world.ok("curl --silent --cacert <(base64 --decode <<<$AUTHORITY) $ENDPOINT/api/v1/namespaces")?;
+    let anonymous =
+        world.ok("curl --silent --cacert <(base64 --decode <<<$AUTHORITY) $ENDPOINT/api/v1/namespaces | tr -d ' \\n'")?;
     anonymous.says(&["system:anonymous", "\"reason\":\"Forbidden\"", "\"code\":403"]).map(drop)
 }
 
@@ -128,7 +129,7 @@ fn manifests(world: &mut World) -> Result<()> {
 fn not_yet(world: &mut World) -> Result<()> {
     let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: applied}, data: {a: b}}";
     let applied = world.shell("kubectl apply --server-side -n shop -f -").input(map).run()?.refused()?;
-    applied.says(&["UnsupportedMediaType"])?;
+    applied.says(&["Server-side apply not available on the server"])?;
     let definition = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: things.example.com}, spec: \
                       {group: example.com, scope: Namespaced, names: {plural: things, kind: Thing}, versions: [{name: v1, served: true, \
                       storage: true, schema: {openAPIV3Schema: {type: object}}}]}}";

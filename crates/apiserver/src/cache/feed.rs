@@ -4,12 +4,13 @@ use super::{Objects, ResourceCache};
 use crate::keys;
 use api::ResourceDef;
 use client::ObjectFeed;
-use meta::{Gvr, Object, Status};
+use meta::{Gvr, Object, Reason, Status};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use storage::{Change, Store};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 /// How far a reader of all kinds may fall behind before its feed ends; it then starts over.
 const READER_BACKLOG: usize = 16_384;
@@ -27,6 +28,8 @@ pub struct Caches {
     readers: Mutex<Vec<mpsc::Sender<ObjectFeed>>>,
     store: Arc<dyn Store>,
     applied: watch::Sender<u64>,
+    /// Nothing more will be applied.
+    ended: CancellationToken,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +58,7 @@ impl Caches {
                 stored.cache.load(key, decode(&entry)?);
             }
         }
-        Ok(Arc::new(Self { by_prefix, readers: Mutex::default(), store, applied: watch::channel(page.revision).0 }))
+        Ok(Arc::new(Self { by_prefix, readers: Mutex::default(), store, applied: watch::channel(page.revision).0, ended: CancellationToken::new() }))
     }
 
     /// Follows the store until it closes. Falling behind starts over from the last revision seen.
@@ -120,8 +123,16 @@ impl Caches {
             return Ok(current);
         }
         let mut applied = self.applied.subscribe();
-        let reached = applied.wait_for(|at| *at >= revision).await.map(|at| *at);
-        reached.map_err(|_| Status::internal("the control plane is shutting down"))
+        let reached = self.ended.run_until_cancelled(applied.wait_for(|at| *at >= revision)).await;
+        match reached {
+            Some(Ok(at)) => Ok(*at),
+            Some(Err(_)) | None => Err(Status::new(Reason::ServiceUnavailable, "the control plane is shutting down")),
+        }
+    }
+
+    /// The feed has stopped: whoever waits for more is sent away, so that a control plane can drain.
+    pub fn end(&self) {
+        self.ended.cancel();
     }
 
     pub fn applied(&self) -> u64 {
@@ -142,21 +153,14 @@ fn decode(entry: &storage::Entry) -> Result<Object, FeedError> {
         .map_err(|source| FeedError::Record { key: entry.key.to_string(), source })
 }
 
-/// Reads a kind's selectable fields. A definition may name what an absent field reads as: `spec.unschedulable=false`.
-/// Kinds without any never parse their documents here.
-fn selectable(def: &ResourceDef) -> impl Fn(&Object) -> Vec<String> + Send + Sync + 'static {
-    let fields = def.selectable.iter().map(|f| f.split_once('=').unwrap_or((f, "")));
-    let pointers: Vec<(String, &str)> = fields.map(|(f, absent)| (format!("/{}", f.replace('.', "/")), absent)).collect();
+/// Reads a kind's selectable fields. Kinds without any never parse their documents here.
+fn selectable(def: &Arc<ResourceDef>) -> impl Fn(&Object) -> Vec<String> + Send + Sync + 'static {
+    let def = def.clone();
     move |object| {
-        if pointers.is_empty() {
+        if def.selectable.is_empty() {
             return Vec::new();
         }
         let doc = object.to_doc();
-        pointers.iter().map(|(p, absent)| doc.pointer(p).map_or_else(|| (*absent).to_owned(), field_text)).collect()
+        def.selectable.iter().map(|field| def.field_value(&doc, field)).collect()
     }
-}
-
-/// How a field's value is written in a selector.
-fn field_text(value: &meta::Doc) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

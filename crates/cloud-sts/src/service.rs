@@ -1,0 +1,45 @@
+//! AWS STS: query protocol, version 2011-06-15.
+
+use crate::operations::{assume_role, get_caller_identity};
+use crate::sealing::SealingKeys;
+use aws_service::{Access, OperationEntry, Service, SharedRandom};
+use aws_wire::Model;
+use client::Client;
+use std::sync::Arc;
+
+pub struct Sts {
+    operations: Vec<OperationEntry>,
+    model: &'static Model,
+}
+
+/// What handlers work with.
+pub(crate) struct Cx {
+    pub client: Client,
+    pub keys: Arc<SealingKeys>,
+    pub random: SharedRandom,
+    pub model: &'static Model,
+}
+
+impl Sts {
+    /// `client` speaks as `system:cloud:sts`. `None` when the model is not built in.
+    pub fn new(client: Client, keys: Arc<SealingKeys>, random: SharedRandom) -> Option<Self> {
+        let model = Model::load("sts")?;
+        Some(Self { operations: operations(&Arc::new(Cx { client, keys, random, model })), model })
+    }
+}
+
+fn operations(cx: &Arc<Cx>) -> Vec<OperationEntry> {
+    vec![
+        OperationEntry::new(cx, "AssumeRole", Access::Handler, assume_role::run),
+        OperationEntry::new(cx, "GetCallerIdentity", Access::Handler, get_caller_identity::run),
+    ]
+}
+
+impl Service for Sts {
+    fn model(&self) -> &'static Model {
+        self.model
+    }
+    fn operations(&self) -> &[OperationEntry] {
+        &self.operations
+    }
+}
