@@ -1,9 +1,9 @@
 //! Objects whose owners go: in the background, in the foreground, orphaned, and while nobody looked.
 
+use crate::world::{CONFIG_MAPS, World, reference};
 use client::{DeleteOptions, Options, Propagation, Resource};
 use meta::{Doc, Object};
 use serde_json::json;
-use crate::world::{CONFIG_MAPS, World, reference};
 
 const EVENTS: Resource = Resource::new("", "v1", "events");
 const SECRETS: Resource = Resource::new("", "v1", "secrets");
@@ -74,7 +74,8 @@ async fn a_solid_owner_keeps_an_object() {
     let (a, b) = (world.config_map("default", "a", &[]).await, world.config_map("default", "b", &[]).await);
     world.config_map("default", "c", &[&a, &b]).await;
     delete(&world, "a", Propagation::Background).await;
-    let one_owner = |doc: Option<&Doc>| doc.is_some_and(|d| d["metadata"]["ownerReferences"] == json!([reference(&b, "ConfigMap")]));
+    let one_owner =
+        |doc: Option<&Doc>| doc.is_some_and(|d| d["metadata"]["ownerReferences"] == json!([reference(&b, "ConfigMap")]));
     world.until((CONFIG_MAPS, "default", "c"), one_owner).await;
     world.stop().await;
 }
