@@ -140,7 +140,8 @@ async fn a_large_family_goes_quickly() {
     let world = World::start().await;
     let parent = world.config_map("default", "parent", &[]).await;
     let children = (0..300).map(|n| format!("child-{n}")).collect::<Vec<String>>();
-    futures::future::join_all(children.iter().map(|name| world.config_map("default", name, &[&parent]))).await;
+    let owners = [&*parent];
+    futures::future::join_all(children.iter().map(|name| world.config_map("default", name, &owners))).await;
     delete(&world, "parent", Propagation::Foreground).await;
     world.gone(CONFIG_MAPS, "default", "parent").await;
     let left = world.admin.list(CONFIG_MAPS, "default", Options::default()).await.expect("a list").items;
