@@ -1,6 +1,8 @@
 //! The convenient face of a transport.
 
-use crate::{Body, Call, ChangeStream, DeleteOptions, List, Options, PatchKind, Reply, ReplyBody, Result, Transport, Verb, WatchStream};
+use crate::{
+    Body, Call, ChangeStream, DeleteOptions, List, Options, PatchKind, Reply, ReplyBody, Result, Transport, Verb, WatchStream,
+};
 use meta::{Doc, Gvr, Object, Status};
 use std::sync::Arc;
 

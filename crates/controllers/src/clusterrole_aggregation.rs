@@ -55,7 +55,8 @@ fn plan(roles: &[Doc]) -> Vec<Step> {
         }
         let metadata = &role["metadata"];
         let rules: Vec<Doc> = rules.iter().map(PolicyRule::to_doc).collect();
-        let patch = json!({ "metadata": { "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"] }, "rules": rules });
+        let patch =
+            json!({ "metadata": { "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"] }, "rules": rules });
         steps.push(Step { name: metadata["name"].as_str().unwrap_or_default().into(), patch });
     }
     steps

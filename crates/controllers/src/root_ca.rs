@@ -99,12 +99,9 @@ mod tests {
         let changed = map(json!({DESCRIPTION_ANNOTATION: DESCRIPTION, "mine": "x"}), json!({KEY: "forged", "more": "y"}));
         let bare = map(Doc::Null, json!({KEY: "pem"}));
         let mended = map(json!({DESCRIPTION_ANNOTATION: DESCRIPTION}), json!({KEY: "pem"}));
-        for (published, step) in [
-            (right.clone(), Step::Leave),
-            (described, Step::Leave),
-            (changed, Step::Update(right)),
-            (bare, Step::Update(mended)),
-        ] {
+        for (published, step) in
+            [(right.clone(), Step::Leave), (described, Step::Leave), (changed, Step::Update(right)), (bare, Step::Update(mended))]
+        {
             assert_eq!(plan(true, Some(&published), "pem"), step, "{published}");
         }
         assert!(matches!(plan(true, None, "pem"), Step::Create(doc) if doc["data"] == json!({KEY: "pem"})));

@@ -58,7 +58,13 @@ impl Caches {
                 stored.cache.load(key, decode(&entry)?);
             }
         }
-        Ok(Arc::new(Self { by_prefix, readers: Mutex::default(), store, applied: watch::channel(page.revision).0, ended: CancellationToken::new() }))
+        Ok(Arc::new(Self {
+            by_prefix,
+            readers: Mutex::default(),
+            store,
+            applied: watch::channel(page.revision).0,
+            ended: CancellationToken::new(),
+        }))
     }
 
     /// Follows the store until it closes. Falling behind starts over from the last revision seen.
@@ -89,9 +95,8 @@ impl Caches {
         let object = change.value.as_ref().map(decode).transpose()?;
         let mut readers = self.readers.lock();
         if let Some(event) = stored.cache.apply(key, change.revision, object) {
-            readers.retain(|reader| {
-                reader.try_send(ObjectFeed { resource: stored.def.gvr.clone(), event: event.clone() }).is_ok()
-            });
+            readers
+                .retain(|reader| reader.try_send(ObjectFeed { resource: stored.def.gvr.clone(), event: event.clone() }).is_ok());
         }
         Ok(())
     }

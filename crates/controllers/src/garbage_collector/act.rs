@@ -20,7 +20,8 @@ impl Collector {
             match step {
                 Step::ReportMisplaced(index) => self.report(seen, &object.meta.owner_references[index]).await,
                 Step::DropOwners(indexes) => {
-                    self.patch(seen, json!({ "ownerReferences": owners_but(object, |index, _| indexes.contains(&index)) })).await?
+                    self.patch(seen, json!({ "ownerReferences": owners_but(object, |index, _| indexes.contains(&index)) }))
+                        .await?
                 }
                 Step::Unblock => return self.unblock_and_delete(seen).await,
                 Step::Delete(propagation) => self.delete(seen, propagation).await?,

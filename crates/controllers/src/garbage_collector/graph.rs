@@ -132,9 +132,7 @@ impl Graph {
         let Some(node) = self.nodes.get(&uid) else { return false };
         let doubtful = |owner: &Owner| match self.present.get(&owner.uid) {
             None => true,
-            Some(known) => {
-                !known.is_reachable_from(&node.place.namespace) || !known.matches(owner) || self.waits(owner.uid)
-            }
+            Some(known) => !known.is_reachable_from(&node.place.namespace) || !known.matches(owner) || self.waits(owner.uid),
         };
         node.deletion != Deletion::Ordinary || node.owners.iter().any(doubtful)
     }

@@ -147,6 +147,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nodes_are_small() {
+        assert_eq!(size_of::<(Uid, Whereabouts)>(), 48);
+        assert!(size_of::<Node>() <= 64 && size_of::<Owner>() <= 32);
+    }
+
+    #[test]
     fn uids_compare_as_their_texts() {
         let uuid = "8f14e45f-ceea-467f-9f33-0123456789ab";
         assert_eq!(format!("{:?}", Uid::of(uuid)), uuid.replace('-', ""));

@@ -1,5 +1,5 @@
-//! Empties namespaces that are being deleted and then lets them go. Promise: a namespace is released only after a list of
-//! every kind in it came back empty, and its status says what it still waits for.
+//! Empties namespaces that are being deleted and then lets them go. Promise: a namespace is released only after every
+//! kind in it was listed twice and found empty, and its status says what it still waits for.
 //! Follows kubernetes `pkg/controller/namespace/deletion/namespaced_resources_deleter.go`.
 
 mod conditions;
@@ -51,20 +51,23 @@ impl Pass {
             return Ok(Next::OnChange);
         }
         let outcome = content::delete_all(&self.client, &self.kinds, name).await;
-        let doc = self.report(doc, &outcome).await?;
+        let reported = self.report(&doc, &outcome).await?;
         match verdict(&outcome) {
             Verdict::Failed(why) => Err(Status::internal(why).into()),
             Verdict::Waiting(what) => Err(Error::Waiting(what)),
+            // Our own write wakes us for a second look: what was admitted before the namespace was marked, and was still
+            // on its way into the store, is there by then.
+            Verdict::Empty if reported => Ok(Next::OnChange),
             Verdict::Empty => self.release(doc).await,
         }
     }
 
     /// Says on the namespace's status how far it has come. The role allows updates only: the whole document goes back as
-    /// it was read, at the version it was read at.
-    async fn report(&self, doc: Doc, outcome: &Outcome) -> Result<Doc, Error> {
-        let Some(updated) = with_status(&doc, outcome, self.clock.now()) else { return Ok(doc) };
-        let written = self.put(updated, "status").await?;
-        Ok(written.to_doc())
+    /// it was read, at the version it was read at. Returns whether there was news.
+    async fn report(&self, doc: &Doc, outcome: &Outcome) -> Result<bool, Error> {
+        let Some(updated) = with_status(doc, outcome, self.clock.now()) else { return Ok(false) };
+        self.put(updated, "status").await?;
+        Ok(true)
     }
 
     async fn release(&self, doc: Doc) -> Result<Next, Error> {

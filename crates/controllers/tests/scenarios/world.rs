@@ -1,7 +1,7 @@
 //! A control plane to test controllers in: a real API server over a store in a temporary directory.
 
 use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::AccessIndex;
+use auth::access::{AccessIndex, Policies};
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
 use controllers::{Context, KindFacts};
@@ -59,7 +59,7 @@ impl World {
             max_object_bytes: MAX_OBJECT_BYTES,
             issuer: "https://issuer.example".into(),
             token_audiences: audiences.clone(),
-            access: Arc::new(AccessIndex::default()),
+            access: Arc::new(AccessIndex::new(Policies::published())),
             caller_verifier: None,
         };
         let issuer = Arc::new(Issuer::new("https://issuer.example", signing, audiences));

@@ -1,11 +1,9 @@
 //! Namespaces are emptied in order, say what they wait for, and go when nothing is left.
 
-mod world;
-
+use crate::world::{CONFIG_MAPS, NAMESPACES, PODS, World};
 use client::{DeleteOptions, Resource};
 use meta::Doc;
 use serde_json::json;
-use world::{CONFIG_MAPS, NAMESPACES, PODS, World};
 
 const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 const HOLD: &str = "test.example/hold";

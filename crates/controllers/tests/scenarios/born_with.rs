@@ -1,11 +1,9 @@
 //! What every namespace and every aggregated role is given, and given back.
 
-mod world;
-
+use crate::world::{CONFIG_MAPS, ROOT_CA, World};
 use client::{DeleteOptions, Resource};
 use meta::Doc;
 use serde_json::json;
-use world::{CONFIG_MAPS, ROOT_CA, World};
 
 const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 const CLUSTER_ROLES: Resource = Resource::new("rbac.authorization.k8s.io", "v1", "clusterroles");

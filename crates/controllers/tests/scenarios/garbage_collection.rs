@@ -1,11 +1,9 @@
 //! Objects whose owners go: in the background, in the foreground, orphaned, and while nobody looked.
 
-mod world;
-
+use crate::world::{CONFIG_MAPS, World, reference};
 use client::{DeleteOptions, Options, Propagation, Resource};
 use meta::{Doc, Object};
 use serde_json::json;
-use world::{CONFIG_MAPS, World, reference};
 
 const EVENTS: Resource = Resource::new("", "v1", "events");
 const SECRETS: Resource = Resource::new("", "v1", "secrets");
@@ -76,7 +74,8 @@ async fn a_solid_owner_keeps_an_object() {
     let (a, b) = (world.config_map("default", "a", &[]).await, world.config_map("default", "b", &[]).await);
     world.config_map("default", "c", &[&a, &b]).await;
     delete(&world, "a", Propagation::Background).await;
-    let one_owner = |doc: Option<&Doc>| doc.is_some_and(|d| d["metadata"]["ownerReferences"] == json!([reference(&b, "ConfigMap")]));
+    let one_owner =
+        |doc: Option<&Doc>| doc.is_some_and(|d| d["metadata"]["ownerReferences"] == json!([reference(&b, "ConfigMap")]));
     world.until((CONFIG_MAPS, "default", "c"), one_owner).await;
     world.stop().await;
 }
@@ -133,5 +132,19 @@ async fn kinds_that_are_not_served_are_left_alone() {
     delete(&world, "a", Propagation::Background).await;
     world.gone(CONFIG_MAPS, "default", "c").await;
     assert!(world.admin.find(SECRETS, "default", "kept").await.expect("an answer").is_some());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_large_family_goes_quickly() {
+    let world = World::start().await;
+    let parent = world.config_map("default", "parent", &[]).await;
+    let children = (0..300).map(|n| format!("child-{n}")).collect::<Vec<String>>();
+    let owners = [&*parent];
+    futures::future::join_all(children.iter().map(|name| world.config_map("default", name, &owners))).await;
+    delete(&world, "parent", Propagation::Foreground).await;
+    world.gone(CONFIG_MAPS, "default", "parent").await;
+    let left = world.admin.list(CONFIG_MAPS, "default", Options::default()).await.expect("a list").items;
+    assert!(left.iter().all(|object| !object.meta.name.starts_with("child-")), "the parent outlived its children");
     world.stop().await;
 }
