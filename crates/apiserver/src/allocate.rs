@@ -332,15 +332,17 @@ fn carry_over(new: &mut Doc, old: &Doc) {
         return;
     }
     for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-        if new["spec"][field].is_null() || new["spec"][field] == "" {
-            new["spec"][field] = old["spec"][field].clone();
+        let unset = new["spec"].get(field).is_none_or(|value| value.is_null() || value == "");
+        if let (true, Some(value)) = (unset, old["spec"].get(field)) {
+            new["spec"][field] = value.clone();
         }
     }
     if !wants_node_ports(new) || !wants_node_ports(old) {
         return;
     }
     let known: Vec<Doc> = old["spec"]["ports"].as_array().cloned().unwrap_or_default();
-    for port in new["spec"]["ports"].as_array_mut().into_iter().flatten().filter(|p| p["nodePort"].as_u64().unwrap_or(0) == 0) {
+    let ports = new["spec"].get_mut("ports").and_then(Doc::as_array_mut);
+    for port in ports.into_iter().flatten().filter(|p| p["nodePort"].as_u64().unwrap_or(0) == 0) {
         let same = |o: &&Doc| o["port"] == port["port"] && o["protocol"] == port["protocol"];
         if let Some(old_port) = known.iter().find(same) {
             port["nodePort"] = old_port["nodePort"].clone();
