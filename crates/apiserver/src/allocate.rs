@@ -97,18 +97,19 @@ impl ApiServer {
         }
     }
 
-    /// Undoes a choice that was lost to somebody else; a claim the client asked for by name is refused.
+    /// Undoes every choice when one was lost to somebody else, so that all are made anew; a claim the client asked for
+    /// by name is refused.
     pub(crate) fn release_choice(&self, doc: &mut Doc, chosen: &[Chosen], key: &str) -> Result<()> {
-        if let Some(lost) = chosen.iter().find(|c| c.key == key) {
-            if let Some(value) = doc.pointer_mut(&lost.pointer) {
-                *value = Doc::Null;
-            }
-            if lost.pointer.ends_with("/clusterIP") {
+        if !chosen.iter().any(|c| c.key == key) {
+            return Err(self.taken(doc, key));
+        }
+        for choice in chosen {
+            set_at(doc, &choice.pointer, Doc::Null);
+            if choice.pointer.ends_with("/clusterIP") {
                 doc["spec"]["clusterIPs"] = Doc::Null;
             }
-            return Ok(());
         }
-        Err(self.taken(doc, key))
+        Ok(())
     }
 
     fn taken(&self, doc: &Doc, key: &str) -> Status {
@@ -199,8 +200,8 @@ impl ApiServer {
         let taken = self.caches.of(&Gvr::new("networking.k8s.io", "v1", "ipaddresses")).ok_or_else(full)?;
         let (base, size) = (u32::from(range.network()), 1u32 << (32 - range.prefix_len()));
         let reserved = (size / 16).clamp(16, 256).min(size.saturating_sub(2));
-        let dynamic = size.saturating_sub(reserved + 2).max(1);
-        let start = self.random() as u32 % dynamic;
+        let dynamic = size.saturating_sub(reserved + 2);
+        let start = self.random() as u32 % dynamic.max(1);
         let upper = (0..dynamic).map(|i| base + 1 + reserved + (start + i) % dynamic);
         let lower = (0..reserved).map(|i| base + 1 + i);
         upper.chain(lower).map(Ipv4Addr::from).find(|ip| taken.get(&ip.to_string()).is_none()).ok_or_else(full)
