@@ -97,18 +97,19 @@ impl ApiServer {
         }
     }
 
-    /// Undoes a choice that was lost to somebody else; a claim the client asked for by name is refused.
+    /// Undoes every choice when one was lost to somebody else, so that all are made anew; a claim the client asked for
+    /// by name is refused.
     pub(crate) fn release_choice(&self, doc: &mut Doc, chosen: &[Chosen], key: &str) -> Result<()> {
-        if let Some(lost) = chosen.iter().find(|c| c.key == key) {
-            if let Some(value) = doc.pointer_mut(&lost.pointer) {
-                *value = Doc::Null;
-            }
-            if lost.pointer.ends_with("/clusterIP") {
+        if !chosen.iter().any(|c| c.key == key) {
+            return Err(self.taken(doc, key));
+        }
+        for choice in chosen {
+            set_at(doc, &choice.pointer, Doc::Null);
+            if choice.pointer.ends_with("/clusterIP") {
                 doc["spec"]["clusterIPs"] = Doc::Null;
             }
-            return Ok(());
         }
-        Err(self.taken(doc, key))
+        Ok(())
     }
 
     fn taken(&self, doc: &Doc, key: &str) -> Status {
@@ -199,8 +200,8 @@ impl ApiServer {
         let taken = self.caches.of(&Gvr::new("networking.k8s.io", "v1", "ipaddresses")).ok_or_else(full)?;
         let (base, size) = (u32::from(range.network()), 1u32 << (32 - range.prefix_len()));
         let reserved = (size / 16).clamp(16, 256).min(size.saturating_sub(2));
-        let dynamic = size.saturating_sub(reserved + 2).max(1);
-        let start = self.random() as u32 % dynamic;
+        let dynamic = size.saturating_sub(reserved + 2);
+        let start = self.random() as u32 % dynamic.max(1);
         let upper = (0..dynamic).map(|i| base + 1 + reserved + (start + i) % dynamic);
         let lower = (0..reserved).map(|i| base + 1 + i);
         upper.chain(lower).map(Ipv4Addr::from).find(|ip| taken.get(&ip.to_string()).is_none()).ok_or_else(full)
@@ -332,15 +333,17 @@ fn carry_over(new: &mut Doc, old: &Doc) {
         return;
     }
     for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-        if new["spec"][field].is_null() || new["spec"][field] == "" {
-            new["spec"][field] = old["spec"][field].clone();
+        let unset = new["spec"].get(field).is_none_or(|value| value.is_null() || value == "");
+        if let (true, Some(value)) = (unset, old["spec"].get(field)) {
+            new["spec"][field] = value.clone();
         }
     }
     if !wants_node_ports(new) || !wants_node_ports(old) {
         return;
     }
     let known: Vec<Doc> = old["spec"]["ports"].as_array().cloned().unwrap_or_default();
-    for port in new["spec"]["ports"].as_array_mut().into_iter().flatten().filter(|p| p["nodePort"].as_u64().unwrap_or(0) == 0) {
+    let ports = new["spec"].get_mut("ports").and_then(Doc::as_array_mut);
+    for port in ports.into_iter().flatten().filter(|p| p["nodePort"].as_u64().unwrap_or(0) == 0) {
         let same = |o: &&Doc| o["port"] == port["port"] && o["protocol"] == port["protocol"];
         if let Some(old_port) = known.iter().find(same) {
             port["nodePort"] = old_port["nodePort"].clone();

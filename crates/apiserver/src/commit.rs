@@ -14,7 +14,7 @@ const NAMESPACES: &str = "/namespaces/";
 pub(crate) enum Lost {
     /// The object itself changed, appeared or vanished.
     Object,
-    /// The namespace it was to live in is gone.
+    /// The namespace it was to live in is gone or another than it was.
     Namespace,
     /// A scarce thing under this key is taken.
     Claim(String),
@@ -34,12 +34,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub fn create(cx: &Cx<'_>, name: &str) -> Self {
+    /// `home` is the namespace it is to live in: any change to that loses the transaction.
+    pub fn create(cx: &Cx<'_>, name: &str, home: Option<&Object>) -> Self {
         let namespace = &cx.call.target.namespace;
         let key = keys::full(&cx.def, namespace, name);
         let mut compares = vec![Compare::Absent(key.clone())];
-        if cx.def.namespaced {
-            compares.push(Compare::Present(format!("{NAMESPACES}{namespace}")));
+        if let Some(home) = home {
+            compares.push(Compare::ModRevision(format!("{NAMESPACES}{namespace}"), home.revision));
         }
         Self { key, act: Act::Put, compares, claims: Vec::new() }
     }

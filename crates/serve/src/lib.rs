@@ -110,6 +110,9 @@ impl Connections {
             (Some(_), false) => {
                 // What Go's TLS server answers.
                 let text = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+                // What is left unread at the end makes the kernel reset the connection, and the answer is lost.
+                let mut request = [0; 4096];
+                while stream.try_read(&mut request).is_ok_and(|read| read == request.len()) {}
                 stream.writable().await?;
                 stream.try_write(text).map(drop)
             }

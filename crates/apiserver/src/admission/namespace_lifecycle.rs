@@ -2,10 +2,11 @@
 //! cluster needs stay (kubernetes `staging/src/k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle`).
 
 use super::{Admission, Operation, Plugin};
-use crate::server::ApiServer;
+use crate::server::{ApiServer, Cx};
 use meta::status::Result;
-use meta::{Doc, GroupResource, Status};
+use meta::{Doc, GroupResource, Object, Status};
 use serde_json::json;
+use std::sync::Arc;
 
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
 
@@ -15,7 +16,10 @@ pub(super) struct NamespaceLifecycle;
 impl Plugin for NamespaceLifecycle {
     /// Before every other plugin and before validation: in a namespace that is not there nothing else matters.
     async fn admit(&self, server: &ApiServer, admission: &Admission<'_>, _: &mut Doc) -> Result<()> {
-        takes_new_content(server, admission).await
+        match admission.operation {
+            Operation::Create => server.living_namespace(admission.cx).await.map(drop),
+            Operation::Update | Operation::Delete => Ok(()),
+        }
     }
 
     async fn check(&self, _: &ApiServer, admission: &Admission<'_>, _: Option<&Doc>) -> Result<()> {
@@ -28,24 +32,28 @@ impl Plugin for NamespaceLifecycle {
     }
 }
 
-async fn takes_new_content(server: &ApiServer, admission: &Admission<'_>) -> Result<()> {
-    if admission.operation != Operation::Create || !admission.cx.def.namespaced {
-        return Ok(());
-    }
-    let target = &admission.cx.call.target;
-    let missing = || server.no_namespace(&target.namespace);
-    let found = match server.lookup("", "v1", "namespaces", "", &target.namespace) {
-        Some(namespace) => namespace,
-        // The cache may be a moment behind a namespace made just now.
-        None => {
-            server.caches.fresh().await?;
-            server.lookup("", "v1", "namespaces", "", &target.namespace).ok_or_else(missing)?
+impl ApiServer {
+    /// The namespace that takes what the call creates, as far as the cache knows; None for kinds that live in none.
+    /// A create commits only if the namespace is still the one that was seen here.
+    pub(crate) async fn living_namespace(&self, cx: &Cx<'_>) -> Result<Option<Arc<Object>>> {
+        if !cx.def.namespaced {
+            return Ok(None);
         }
-    };
-    if found.meta.is_deleting() && !is_access_review(admission) {
-        return Err(terminating(admission));
+        let name = &cx.call.target.namespace;
+        let found = match self.lookup("", "v1", "namespaces", "", name) {
+            Some(namespace) => namespace,
+            // The cache may be a moment behind a namespace made just now.
+            None => {
+                self.caches.fresh().await?;
+                self.lookup("", "v1", "namespaces", "", name).ok_or_else(|| self.no_namespace(name))?
+            }
+        };
+        let admission = Admission { cx, operation: Operation::Create, old: None };
+        if found.meta.is_deleting() && !is_access_review(&admission) {
+            return Err(terminating(&admission));
+        }
+        Ok(Some(found))
     }
-    Ok(())
 }
 
 fn is_access_review(admission: &Admission<'_>) -> bool {

@@ -69,7 +69,7 @@ fn mount_token(pod: &mut Doc, uid: &str) {
     let mount = json!({ "name": name, "readOnly": true, "mountPath": TOKEN_PATH });
     let mut mounted = false;
     for list in ["containers", "initContainers"] {
-        for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
+        for container in pod["spec"].get_mut(list).and_then(Doc::as_array_mut).into_iter().flatten() {
             let taken = container["volumeMounts"].as_array().is_some_and(|m| m.iter().any(|v| v["mountPath"] == TOKEN_PATH));
             if !taken {
                 push(container, "volumeMounts", mount.clone());

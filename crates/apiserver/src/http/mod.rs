@@ -36,10 +36,12 @@ impl Handler for HttpHandler {
     async fn handle(&self, peer: &Peer, request: Request<RequestBody>) -> Response<Body> {
         let certificate = peer.certificate.as_ref().and_then(|der| certificate_user(der));
         let asked = request::Asked::of(&request);
-        match self.answer(certificate.as_ref(), request, &asked).await {
+        let head = *request.method() == ::http::Method::HEAD;
+        let response = match self.answer(certificate.as_ref(), request, &asked).await {
             Ok(response) => response,
             Err(status) => reply::failure(&status, &asked),
-        }
+        };
+        if head { reply::bodiless(response) } else { response }
     }
 }
 

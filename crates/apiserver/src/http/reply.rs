@@ -102,6 +102,16 @@ pub(super) fn failure(status: &Status, asked: &Asked) -> Response<Body> {
     response
 }
 
+/// What a HEAD gets. HTTP/2 does not forgive a body here.
+pub(super) fn bodiless(response: Response<Body>) -> Response<Body> {
+    let length = http_body::Body::size_hint(response.body()).exact();
+    let mut response = response.map(|_| full(Bytes::new()));
+    if let Some(length) = length {
+        response.headers_mut().insert(::http::header::CONTENT_LENGTH, length.into());
+    }
+    response
+}
+
 /// A prepared document, with its tag.
 pub(super) fn prepared(document: &wire::Document, content_type: &str, if_none_match: &str) -> Response<Body> {
     let unchanged = document.matches(if_none_match);

@@ -104,7 +104,12 @@ pub(crate) fn confine(cx: &Cx<'_>, new: &mut Doc, old: &Doc) {
     };
     match (cx.def.kind.as_str(), cx.call.target.subresource.as_str()) {
         (_, "") => cx.def.prepare_for_update(new, old),
-        (_, "status") => cx.def.prepare_for_status_update(new, old),
+        (kind, "status") => {
+            cx.def.prepare_for_status_update(new, old);
+            if kind == "Pod" {
+                pods::keep_class(new, old);
+            }
+        }
         (_, "finalize") => keep_all_but(new, &["spec.finalizers"]),
         (_, "approval") => keep_all_but(new, &["status.conditions"]),
         (_, "ephemeralcontainers") => {

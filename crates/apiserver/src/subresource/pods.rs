@@ -1,4 +1,4 @@
-//! What the resize and ephemeralcontainers subresources may change (kubernetes `pkg/registry/core/pod/strategy.go`).
+//! What the status, resize and ephemeralcontainers subresources may change (kubernetes `pkg/registry/core/pod/strategy.go`).
 
 use meta::{Doc, FieldErrors, Path};
 
@@ -24,6 +24,14 @@ pub(super) fn resized(asked: &Doc, old: &Doc) -> Doc {
     }
     pod["metadata"] = asked["metadata"].clone();
     pod
+}
+
+/// The class is decided at creation; kubelets that leave it out do not mean to change it.
+pub(super) fn keep_class(new: &mut Doc, old: &Doc) {
+    let class = &old["status"]["qosClass"];
+    if new["status"].is_object() && new["status"]["qosClass"].as_str().unwrap_or_default().is_empty() && class.is_string() {
+        new["status"]["qosClass"] = class.clone();
+    }
 }
 
 /// A changed spec is a new generation, whichever way it came.

@@ -55,12 +55,14 @@ impl ApiServer {
     async fn store_new(&self, cx: &Cx<'_>, mut doc: Doc) -> Result<Arc<Object>> {
         let name = text(&doc["metadata"], "name").to_owned();
         loop {
-            let mut plan = Plan::create(cx, &name);
+            let home = self.living_namespace(cx).await?;
+            let mut plan = Plan::create(cx, &name, home.as_deref());
             let allocated = self.allocate_new(cx, &mut doc, &mut plan).await?;
             match self.commit(cx, plan, &doc).await? {
                 Ok(object) => return Ok(object),
                 Err(Lost::Object) => return Err(Status::already_exists(&cx.def.group_resource(), &name)),
-                Err(Lost::Namespace) => return Err(self.no_namespace(&cx.call.target.namespace)),
+                // Look again at what has become of it.
+                Err(Lost::Namespace) => drop(self.caches.fresh().await?),
                 // Somebody else took an address that was chosen for this one: choose again.
                 Err(Lost::Claim(key)) => self.release_choice(&mut doc, &allocated, &key)?,
             }
