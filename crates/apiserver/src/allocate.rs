@@ -2,7 +2,7 @@
 //! neither can leak nor be given twice. A cluster IP's claim is its `IPAddress` object (KEP-1880); a node port's is an
 //! internal record.
 
-use crate::commit::Plan;
+use crate::commit::{Plan, store_error};
 use crate::keys::INTERNAL_PREFIX;
 use crate::server::{ApiServer, Cx};
 use bytes::Bytes;
@@ -27,8 +27,12 @@ fn ip_key(ip: &str) -> String {
     format!("/ipaddresses.networking.k8s.io/{ip}")
 }
 
+fn port_prefix() -> String {
+    format!("{INTERNAL_PREFIX}nodeports/")
+}
+
 fn port_key(port: u64) -> String {
-    format!("{INTERNAL_PREFIX}nodeports/{port}")
+    format!("{}{port}", port_prefix())
 }
 
 fn is_service(cx: &Cx<'_>) -> bool {
@@ -62,17 +66,23 @@ impl Held {
 }
 
 impl ApiServer {
-    pub(crate) fn allocate_new(&self, cx: &Cx<'_>, doc: &mut Doc, plan: &mut Plan) -> Result<Vec<Chosen>> {
-        self.allocate(cx, doc, &Held::default(), plan)
+    pub(crate) async fn allocate_new(&self, cx: &Cx<'_>, doc: &mut Doc, plan: &mut Plan) -> Result<Vec<Chosen>> {
+        self.allocate(cx, doc, &Held::default(), plan).await
     }
 
-    pub(crate) fn allocate_update(&self, cx: &Cx<'_>, new: &mut Doc, old: &Doc, plan: &mut Plan) -> Result<Vec<Chosen>> {
+    pub(crate) async fn allocate_update(
+        &self,
+        cx: &Cx<'_>,
+        new: &mut Doc,
+        old: &Doc,
+        plan: &mut Plan,
+    ) -> Result<Vec<Chosen>> {
         if !is_service(cx) {
             return Ok(Vec::new());
         }
         carry_over(new, old);
         let before = Held::of(old);
-        let chosen = self.allocate(cx, new, &before, plan)?;
+        let chosen = self.allocate(cx, new, &before, plan).await?;
         let after = Held::of(new);
         before.ips.difference(&after.ips).for_each(|ip| plan.release(ip_key(ip)));
         before.ports.difference(&after.ports).for_each(|port| plan.release(port_key(*port)));
@@ -104,11 +114,11 @@ impl ApiServer {
     fn taken(&self, doc: &Doc, key: &str) -> Status {
         let name = doc["metadata"]["name"].as_str().unwrap_or_default();
         let mut errors = FieldErrors::default();
-        match key.strip_prefix(&format!("{INTERNAL_PREFIX}nodeports/")) {
+        match key.strip_prefix(&port_prefix()) {
             Some(port) => {
-                let index = doc["spec"]["ports"].as_array().into_iter().flatten().position(|p| p["nodePort"].to_string() == port);
-                let path = Path::new("spec.ports").index(index.unwrap_or(0)).child("nodePort");
-                errors.invalid(&path, port.parse::<u64>().unwrap_or(0), "provided port is already allocated");
+                let of = |pointer: &String| doc.pointer(pointer).is_some_and(|p| p.to_string() == port);
+                let pointer = port_pointers(doc).into_iter().find(of).unwrap_or_default();
+                errors.invalid(&path_of(&pointer), port.parse::<u64>().unwrap_or(0), "provided port is already allocated");
             }
             None => {
                 let ip = doc["spec"]["clusterIP"].as_str().unwrap_or_default();
@@ -119,13 +129,13 @@ impl ApiServer {
         Status::invalid(&meta::GroupKind::new("", "Service"), name, &errors)
     }
 
-    fn allocate(&self, cx: &Cx<'_>, doc: &mut Doc, held: &Held, plan: &mut Plan) -> Result<Vec<Chosen>> {
+    async fn allocate(&self, cx: &Cx<'_>, doc: &mut Doc, held: &Held, plan: &mut Plan) -> Result<Vec<Chosen>> {
         if !is_service(cx) || doc["spec"]["type"] == "ExternalName" {
             return Ok(Vec::new());
         }
         let mut chosen = Vec::new();
         self.allocate_ip(doc, held, plan, &mut chosen)?;
-        self.allocate_ports(cx, doc, held, plan, &mut chosen)?;
+        self.allocate_ports(cx, doc, held, plan, &mut chosen).await?;
         Ok(chosen)
     }
 
@@ -207,26 +217,28 @@ impl ApiServer {
         Bytes::from(meta::object::canonical(&doc))
     }
 
-    fn allocate_ports(&self, cx: &Cx<'_>, doc: &mut Doc, held: &Held, plan: &mut Plan, chosen: &mut Vec<Chosen>) -> Result<()> {
-        if !wants_node_ports(doc) {
-            return Ok(());
-        }
+    async fn allocate_ports(
+        &self,
+        cx: &Cx<'_>,
+        doc: &mut Doc,
+        held: &Held,
+        plan: &mut Plan,
+        chosen: &mut Vec<Chosen>,
+    ) -> Result<()> {
         let owner = json!({ "namespace": doc["metadata"]["namespace"], "name": doc["metadata"]["name"] }).to_string();
         let mut mine = Held::of(doc).ports;
         // Two ports of one Service may share a number when their protocols differ.
         let mut claimed = BTreeSet::new();
-        let count = doc["spec"]["ports"].as_array().map_or(0, Vec::len);
-        for index in 0..count {
-            let pointer = format!("/spec/ports/{index}/nodePort");
+        for pointer in port_pointers(doc) {
             let port = match doc.pointer(&pointer).and_then(Doc::as_u64).unwrap_or(0) {
                 0 => {
-                    let port = self.free_port(&mine);
+                    let port = self.free_port(cx, doc, &pointer, &mine).await?;
+                    set_at(doc, &pointer, port.into());
                     chosen.push(Chosen { key: port_key(port), pointer });
-                    doc["spec"]["ports"][index]["nodePort"] = port.into();
                     port
                 }
                 port => {
-                    self.check_port(cx, doc, index, port)?;
+                    self.check_port(cx, doc, &pointer, port)?;
                     port
                 }
             };
@@ -238,7 +250,7 @@ impl ApiServer {
         Ok(())
     }
 
-    fn check_port(&self, cx: &Cx<'_>, doc: &Doc, index: usize, port: u64) -> Result<()> {
+    fn check_port(&self, cx: &Cx<'_>, doc: &Doc, pointer: &str, port: u64) -> Result<()> {
         let range = &self.config.node_ports;
         if u16::try_from(port).is_ok_and(|p| range.contains(&p)) {
             return Ok(());
@@ -246,21 +258,62 @@ impl ApiServer {
         let mut errors = FieldErrors::default();
         let why =
             format!("provided port is not in the valid range. The range of valid ports is {}-{}", range.start(), range.end());
-        errors.invalid(&Path::new("spec.ports").index(index).child("nodePort"), port, why);
+        errors.invalid(&path_of(pointer), port, why);
         Err(Status::invalid(&cx.def.gvk().group_kind(), doc["metadata"]["name"].as_str().unwrap_or_default(), &errors))
     }
 
-    /// A random port; whether it is free the transaction decides.
-    fn free_port(&self, mine: &BTreeSet<u64>) -> u64 {
+    /// A random port that is free as far as can be seen; whether it still is the transaction decides.
+    async fn free_port(&self, cx: &Cx<'_>, doc: &Doc, pointer: &str, mine: &BTreeSet<u64>) -> Result<u64> {
         let (low, high) = (u64::from(*self.config.node_ports.start()), u64::from(*self.config.node_ports.end()));
-        let draw = || low + self.random() % (high - low + 1);
-        (0..CHOICES).map(|_| draw()).find(|port| !mine.contains(port)).unwrap_or_else(draw)
+        let store = self.caches.store();
+        for _ in 0..CHOICES {
+            let port = low + self.random() % (high - low + 1);
+            if !mine.contains(&port) && store.get(&port_key(port), None).await.map_err(store_error)?.is_none() {
+                return Ok(port);
+            }
+        }
+        // Nearly all are taken: look at every one.
+        let prefix = port_prefix();
+        let page = store.range(&prefix, None, 0, None).await.map_err(store_error)?;
+        let taken: BTreeSet<u64> = page.entries.iter().filter_map(|e| e.key.strip_prefix(&prefix)?.parse().ok()).collect();
+        (low..=high).find(|port| !mine.contains(port) && !taken.contains(port)).ok_or_else(|| {
+            let mut errors = FieldErrors::default();
+            let why = "failed to allocate a nodePort: range is full";
+            errors.push(meta::field::ErrorKind::InternalError, &path_of(pointer), Doc::Null, why);
+            Status::invalid(&cx.def.gvk().group_kind(), doc["metadata"]["name"].as_str().unwrap_or_default(), &errors)
+        })
     }
 
     /// Randomness by way of the clock's identifiers, so that tests can fix both.
     pub(crate) fn random(&self) -> u64 {
         let uid = self.clock.new_uid().replace('-', "");
         u64::from_str_radix(&uid[16..], 16).unwrap_or_default() & (u64::MAX >> 4) // a uid is always hexadecimal
+    }
+}
+
+/// Where the document has, or is to have, ports that are open on every node.
+fn port_pointers(service: &Doc) -> Vec<String> {
+    let count = if wants_node_ports(service) { service["spec"]["ports"].as_array().map_or(0, Vec::len) } else { 0 };
+    let mut pointers: Vec<String> = (0..count).map(|index| format!("/spec/ports/{index}/nodePort")).collect();
+    if service["spec"]["type"] == "LoadBalancer" && service["spec"]["externalTrafficPolicy"] == "Local" {
+        pointers.push("/spec/healthCheckNodePort".into());
+    }
+    pointers
+}
+
+/// `spec.ports[0].nodePort` from `/spec/ports/0/nodePort`.
+fn path_of(pointer: &str) -> Path {
+    pointer.split('/').filter(|step| !step.is_empty()).fold(Path::default(), |path, step| match step.parse() {
+        Ok(index) => path.index(index),
+        Err(_) => path.child(step),
+    })
+}
+
+fn set_at(doc: &mut Doc, pointer: &str, value: Doc) {
+    if let Some((parent, field)) = pointer.rsplit_once('/')
+        && let Some(parent) = doc.pointer_mut(parent)
+    {
+        parent[field] = value;
     }
 }
 

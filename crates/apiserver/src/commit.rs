@@ -96,7 +96,7 @@ impl ApiServer {
         });
         match self.caches.store().txn(Txn { compares, writes }).await.map_err(store_error)? {
             TxnOutcome::Committed { revision } => {
-                self.history.wrote(self);
+                self.wrote(&cx.def.kind);
                 at(revision).map(Ok)
             }
             TxnOutcome::Failed { key, .. } => Ok(Err(lost(&plan.key, key))),

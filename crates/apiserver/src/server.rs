@@ -1,20 +1,21 @@
 //! One control plane's API server: the one path that every request takes.
 
 use crate::admission::Plugins;
+use crate::alarm::Alarm;
 use crate::authn::Authenticators;
 use crate::cache::{Caches, ResourceCache};
 use crate::config::Config;
-use crate::history::History;
+use crate::filter::Filter;
 use crate::published::Published;
 use api::ResourceDef;
 use auth::{Attributes, Authorizer, Decision};
-use client::{Call, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
+use client::{Call, ChangeStream, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
 use futures::StreamExt;
 use meta::status::Result;
 use meta::time::SharedClock;
 use meta::{FieldSelector, Status, User};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio_util::sync::CancellationToken;
 
 /// A control plane's API server. Everyone, in process or over TLS, comes in through [`ApiServer::handle`] or
@@ -28,7 +29,10 @@ pub struct ApiServer {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) rbac: Arc<auth::rbac::RbacIndex>,
     pub(crate) plugins: Plugins,
-    pub(crate) history: History,
+    pub(crate) compaction: Alarm,
+    /// Where the next compaction reaches to.
+    pub(crate) compacted: AtomicU64,
+    pub(crate) expiry: Alarm,
     /// The caches are being fed.
     pub(crate) following: AtomicBool,
     /// What every cluster starts with is there.
@@ -73,7 +77,10 @@ impl ApiServer {
         Client::new(Arc::new(InProcess { server: self.clone(), user }))
     }
 
-    fn enter<'a>(&self, user: &'a User, call: &'a Call) -> Result<Cx<'a>> {
+    /// Whether the caller may ask this at all, before its body is read.
+    pub(crate) fn enter<'a>(&self, user: &'a User, call: &'a Call) -> Result<Cx<'a>> {
+        // What is not served is nobody's to know who may not ask for it.
+        self.authorize(user, call, call.verb.as_str())?;
         let resource = &call.target.resource;
         let def = self
             .published
@@ -81,7 +88,6 @@ impl ApiServer {
             .by_path(&resource.group, &resource.version, &resource.resource)
             .ok_or_else(Status::no_such_path)?;
         let cx = Cx { user, call, def };
-        self.authorize(&cx, call.verb.as_str())?;
         if !served(&cx) {
             return Err(Status::method_not_supported(&cx.def.group_resource(), call.verb.as_str()));
         }
@@ -89,13 +95,13 @@ impl ApiServer {
     }
 
     /// Refuses what neither RBAC, the node authorizer nor an access policy allows.
-    pub(crate) fn authorize(&self, cx: &Cx<'_>, verb: &str) -> Result<()> {
-        let target = &cx.call.target;
+    pub(crate) fn authorize(&self, user: &User, call: &Call, verb: &str) -> Result<()> {
+        let target = &call.target;
         let is_namespace = target.resource.group.is_empty() && target.resource.resource == "namespaces";
-        let many = matches!(cx.call.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
-        let selected = many.then(|| FieldSelector::parse(&cx.call.options.field_selector).ok()).flatten();
+        let many = matches!(call.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
+        let selected = many.then(|| FieldSelector::parse(&call.options.field_selector).ok()).flatten();
         let attributes = Attributes {
-            user: cx.user,
+            user,
             verb,
             group: &target.resource.group,
             version: &target.resource.version,
@@ -133,16 +139,19 @@ impl ApiServer {
         }
     }
 
+    /// What the call's selectors select.
+    pub(crate) fn filter(&self, cx: &Cx<'_>) -> Result<Filter> {
+        Filter::new(&self.published.catalog.storage_of(&cx.def), &cx.def, &cx.call.target, &cx.call.options)
+    }
+
     pub(crate) fn cache_of(&self, def: &ResourceDef) -> Result<Arc<ResourceCache>> {
         self.caches.of(def.storage()).ok_or_else(|| Status::internal(format!("{} are not stored", def.group_resource())))
     }
 
+    /// Lists come as they are stored; single objects were converted where they were read or written.
     fn show(&self, def: &ResourceDef, reply: &mut Reply) -> Result<()> {
         if def.convert.is_none() {
             return Ok(());
-        }
-        if let ReplyBody::Object(object) = &mut reply.body {
-            *object = crate::commit::shown(def, object.clone())?;
         }
         if let ReplyBody::List(list) = &mut reply.body {
             for object in &mut list.items {
@@ -201,5 +210,8 @@ impl Transport for InProcess {
     }
     async fn watch(&self, call: Call) -> Result<WatchStream> {
         self.server.handle_watch(&self.user, &call).await
+    }
+    async fn changes(&self) -> Result<ChangeStream> {
+        self.server.handle_changes(&self.user).await
     }
 }

@@ -9,12 +9,14 @@ use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint};
 use apiserver::Published;
 use aws_wire::token::Hosts;
 use client::{Client, DeleteOptions};
+use controllers::KindFacts;
 use meta::Reason;
 use meta::time::SharedClock;
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use reconcile::{ObjectKey, Queue, Runtime};
+use std::sync::{Arc, OnceLock};
 use storage::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -35,8 +37,20 @@ pub struct Factory {
     pub endpoint: LateEndpoint,
     pub hosts: Hosts,
     pub clock: SharedClock,
-    pub published: Mutex<HashMap<u32, Arc<Published>>>,
-    pub running: Mutex<HashMap<String, Running>>,
+    pub minors: Mutex<HashMap<u32, Minor>>,
+    pub running: Arc<Mutex<HashMap<String, Running>>>,
+    pub agent: LateQueue,
+    pub runtime: Runtime,
+}
+
+/// The agent's queue, which is made after the factory.
+pub type LateQueue = Arc<OnceLock<Arc<Queue<ObjectKey>>>>;
+
+/// What every control plane of one Kubernetes minor shares.
+#[derive(Clone)]
+pub struct Minor {
+    published: Arc<Published>,
+    kinds: Arc<[KindFacts]>,
 }
 
 pub struct Running {
@@ -52,6 +66,7 @@ impl ControlPlaneFactory for Factory {
         }
         let running = self.start(spec).await?;
         let endpoint = running.endpoint.clone();
+        self.watch_over(spec, &running);
         self.running.lock().await.insert(spec.uid.clone(), running);
         Ok(endpoint)
     }
@@ -75,6 +90,24 @@ fn keys_name(spec: &ControlPlaneSpec) -> String {
 }
 
 impl Factory {
+    /// A control plane that ends by itself, by a panic for instance, is started again by the agent. Others go on.
+    fn watch_over(&self, spec: &ControlPlaneSpec, running: &Running) {
+        let (plane, all, agent, stop) = (running.plane.clone(), self.running.clone(), self.agent.clone(), self.runtime.stop.clone());
+        let (uid, key) = (spec.uid.clone(), ObjectKey::new(&*spec.namespace, &*spec.name));
+        self.runtime.tasks.spawn(async move {
+            if stop.run_until_cancelled(plane.runtime().stop.cancelled()).await.is_none() {
+                return;
+            }
+            // Destroyed on purpose: the factory has taken it out before it stopped it.
+            let Some(ended) = all.lock().await.remove(&uid) else { return };
+            tracing::error!(cluster = key.name, "a control plane ended; it is started again");
+            ended.plane.stop().await;
+            if let Some(queue) = agent.get() {
+                queue.add(key);
+            }
+        });
+    }
+
     async fn start(&self, spec: &ControlPlaneSpec) -> Result<Running, String> {
         let (keys, listener) = self.keys(spec).await?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
@@ -85,9 +118,10 @@ impl Factory {
             endpoint: self.endpoint.clone(),
             clock: self.clock.clone(),
         };
+        let minor = self.minor(&spec.version).await?;
         let plan = Plan {
             name: spec.cluster_name.clone(),
-            published: self.published(&spec.version).await?,
+            published: minor.published,
             store,
             service_cidr: Some(spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?),
             issuer: spec.oidc_issuer.clone(),
@@ -97,7 +131,7 @@ impl Factory {
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
-        plane.start_controllers(&keys, &self.clock);
+        plane.start_controllers(minor.kinds, &keys, &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
         Ok(Running { plane: Arc::new(plane), endpoint })
     }
@@ -123,15 +157,16 @@ impl Factory {
         Ok((keys, listener))
     }
 
-    async fn published(&self, version: &str) -> Result<Arc<Published>, String> {
+    async fn minor(&self, version: &str) -> Result<Minor, String> {
         let minor = version.strip_prefix("1.").and_then(|m| m.parse().ok()).ok_or_else(|| format!("version {version:?} is no Kubernetes minor"))?;
-        let mut published = self.published.lock().await;
-        if let Some(known) = published.get(&minor) {
+        let mut minors = self.minors.lock().await;
+        if let Some(known) = minors.get(&minor) {
             return Ok(known.clone());
         }
         let catalog = api::Catalog::new(minor).ok_or_else(|| format!("Kubernetes {version} is not built in"))?;
-        let made = Published::new(catalog)?;
-        published.insert(minor, made.clone());
+        let kinds = catalog.iter().map(|def| facts(def)).collect();
+        let made = Minor { published: Published::new(catalog)?, kinds };
+        minors.insert(minor, made.clone());
         Ok(made)
     }
 
@@ -142,6 +177,10 @@ impl Factory {
             one.plane.stop().await;
         }
     }
+}
+
+fn facts(def: &api::ResourceDef) -> KindFacts {
+    KindFacts { gvr: def.gvr.clone(), kind: def.kind.clone(), namespaced: def.namespaced, verbs: def.verbs.clone() }
 }
 
 fn url(address: SocketAddr) -> String {

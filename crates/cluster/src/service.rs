@@ -4,7 +4,7 @@ use crate::access::AccessFeed;
 use crate::aws_http::AwsHandler;
 use crate::caller::LateEndpoint;
 use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
-use crate::factory::Factory;
+use crate::factory::{Factory, LateQueue};
 use crate::keys::{Keys, KeysError, SigningKeys};
 use crate::management;
 use crate::probe::HttpsProbe;
@@ -21,7 +21,6 @@ use cloud_sts::{CredentialVerifier, SealingKeys};
 use meta::time::SharedClock;
 use meta::{SystemClock, User};
 use reconcile::{Informers, Runtime};
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -125,13 +124,17 @@ impl Service {
             endpoint: late.clone(),
             hosts: Hosts { region: config.region.clone(), extra: vec![authority.clone(), authority.replace("127.0.0.1", "localhost")] },
             clock: clock.clone(),
-            published: Mutex::new(HashMap::new()),
-            running: Mutex::new(HashMap::new()),
+            minors: Mutex::default(),
+            running: Arc::default(),
+            agent: LateQueue::default(),
+            runtime: runtime.clone(),
         });
         let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
         // Set once, here.
         drop(late.set(endpoint.clone()));
-        Agent::new(as_user("system:host:local"), HOST, factory.clone()).run(&informers, &runtime);
+        let queue = Agent::new(as_user("system:host:local"), HOST, factory.clone()).run(&informers, &runtime);
+        // As above.
+        drop(factory.agent.set(queue));
         let eks = cloud_eks::Config { host: HOST.into() };
         cloud_eks::ClusterControl::new(as_user("system:cloud:eks"), eks, Arc::new(HttpsProbe), clock.clone(), random)
             .run(&informers, &runtime);

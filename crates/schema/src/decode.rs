@@ -2,10 +2,12 @@
 //! Built-in kinds follow Go's decoder (kubernetes-sigs/json) to its texts; custom resources are only pruned.
 
 use crate::leaf::{self, LeafError};
-use crate::parse::MAX_STRICT_ERRORS;
 use crate::path::{Step, Way};
 use crate::types::{Field, Node, Shape, Type, TypeId, Types};
 use serde_json::{Map, Value};
+
+/// The decoder stops collecting strict errors after this many (kubernetes-sigs/json does the same).
+const MAX_STRICT_ERRORS: usize = 100;
 
 /// The `fieldValidation` option of a write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -17,6 +17,7 @@ pub const RENAMED: [(&str, &str); 7] = [
     ("deprecatedCount", "count"),
 ];
 
+/// Its selectable fields begin as those of the other version do: a stored object's values are found by position.
 pub const CORE_ROW: Row = Row::new("v1", "Event")
     .create_on_update()
     .selectable(&[
@@ -29,8 +30,8 @@ pub const CORE_ROW: Row = Row::new("v1", "Event")
         "involvedObject.fieldPath",
         "reason",
         "reportingComponent",
-        "source",
         "type",
+        "source",
     ])
     .hooks(Hooks { validate, ..Hooks::NONE });
 

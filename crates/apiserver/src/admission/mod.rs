@@ -1,5 +1,6 @@
 //! Admission plugins, in upstream's order (kubernetes `pkg/kubeapiserver/options/plugins.go`).
 
+mod certificates;
 mod namespace_lifecycle;
 mod node_restriction;
 mod priority;
@@ -27,6 +28,17 @@ pub(crate) struct Admission<'a> {
 }
 
 impl Admission<'_> {
+    /// How a refusal names the object: as the caller did, were it only by the base of its name.
+    pub fn name(&self) -> &str {
+        let body = match &self.cx.call.body {
+            client::Body::Doc(doc) => Some(&doc["metadata"]),
+            _ => None,
+        };
+        let given = |field: &str| body.and_then(|metadata| metadata[field].as_str()).unwrap_or_default();
+        let candidates = [self.cx.call.target.name.as_str(), given("name"), given("generateName")];
+        candidates.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+    }
+
     /// Whether this is `operation` on the main resource `group/resource`.
     pub fn is(&self, operation: Operation, group: &str, resource: &str) -> bool {
         let target = &self.cx.call.target;
@@ -57,6 +69,7 @@ pub(crate) const PLUGINS: Plugins = &[
     &taint_nodes::TaintNodesByCondition,
     &priority::Priority,
     &tolerations::DefaultTolerationSeconds,
+    &certificates::Certificates,
     &rbac_escalation::RbacEscalation,
 ];
 

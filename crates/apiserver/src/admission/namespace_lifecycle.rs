@@ -13,39 +13,48 @@ pub(super) struct NamespaceLifecycle;
 
 #[async_trait::async_trait]
 impl Plugin for NamespaceLifecycle {
-    async fn check(&self, server: &ApiServer, admission: &Admission<'_>, doc: Option<&Doc>) -> Result<()> {
+    /// Before every other plugin and before validation: in a namespace that is not there nothing else matters.
+    async fn admit(&self, server: &ApiServer, admission: &Admission<'_>, _: &mut Doc) -> Result<()> {
+        takes_new_content(server, admission).await
+    }
+
+    async fn check(&self, _: &ApiServer, admission: &Admission<'_>, _: Option<&Doc>) -> Result<()> {
         let target = &admission.cx.call.target;
         if admission.is(Operation::Delete, "", "namespaces") && IMMORTAL.contains(&target.name.as_str()) {
             let resource = GroupResource::new("", "namespaces");
             return Err(Status::forbidden(&resource, &target.name, "this namespace may not be deleted"));
         }
-        if admission.operation != Operation::Create || !admission.cx.def.namespaced {
-            return Ok(());
-        }
-        let missing = || server.no_namespace(&target.namespace);
-        let found = match server.lookup("", "v1", "namespaces", "", &target.namespace) {
-            Some(namespace) => namespace,
-            // The cache may be a moment behind a namespace made just now.
-            None => {
-                server.caches.fresh().await?;
-                server.lookup("", "v1", "namespaces", "", &target.namespace).ok_or_else(missing)?
-            }
-        };
-        if found.meta.is_deleting() && !is_access_review(admission) {
-            return Err(terminating(admission, doc));
-        }
         Ok(())
     }
+}
+
+async fn takes_new_content(server: &ApiServer, admission: &Admission<'_>) -> Result<()> {
+    if admission.operation != Operation::Create || !admission.cx.def.namespaced {
+        return Ok(());
+    }
+    let target = &admission.cx.call.target;
+    let missing = || server.no_namespace(&target.namespace);
+    let found = match server.lookup("", "v1", "namespaces", "", &target.namespace) {
+        Some(namespace) => namespace,
+        // The cache may be a moment behind a namespace made just now.
+        None => {
+            server.caches.fresh().await?;
+            server.lookup("", "v1", "namespaces", "", &target.namespace).ok_or_else(missing)?
+        }
+    };
+    if found.meta.is_deleting() && !is_access_review(admission) {
+        return Err(terminating(admission));
+    }
+    Ok(())
 }
 
 fn is_access_review(admission: &Admission<'_>) -> bool {
     admission.cx.def.gvr.group == "authorization.k8s.io"
 }
 
-fn terminating(admission: &Admission<'_>, doc: Option<&Doc>) -> Status {
+fn terminating(admission: &Admission<'_>) -> Status {
     let namespace = &admission.cx.call.target.namespace;
-    let name = doc.and_then(|d| d["metadata"]["name"].as_str()).unwrap_or_default();
     let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
     let cause = json!([{ "reason": "NamespaceTerminating", "message": format!("namespace {namespace} is being terminated"), "field": "metadata.namespace" }]);
-    Status::forbidden(&admission.cx.def.group_resource(), name, why).with_causes(cause)
+    Status::forbidden(&admission.cx.def.group_resource(), admission.name(), why).with_causes(cause)
 }

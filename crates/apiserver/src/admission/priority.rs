@@ -25,7 +25,7 @@ impl Plugin for Priority {
         if !admission.is(Operation::Create, "", "pods") {
             return Ok(());
         }
-        let refuse = |why: String| Status::forbidden(&admission.cx.def.group_resource(), "", why);
+        let refuse = |why: String| Status::forbidden(&admission.cx.def.group_resource(), admission.name(), why);
         let named = pod["spec"]["priorityClassName"].as_str().unwrap_or_default().to_owned();
         let class = match named.as_str() {
             "" => default_class(server),

@@ -55,7 +55,7 @@ async fn find(server: &ApiServer, admission: &Admission<'_>, name: &str) -> Resu
             "error looking up service account {namespace}/{name}: {}",
             accounts.message.replace("serviceaccounts", "serviceaccount")
         );
-        Status::forbidden(&admission.cx.def.group_resource(), "", why)
+        Status::forbidden(&admission.cx.def.group_resource(), admission.name(), why)
     })
 }
 

@@ -31,16 +31,18 @@ impl ApiServer {
         let value = value.to_str().map_err(|_| Status::unauthorized())?;
         match value.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
-                self.authenticate_token(token.trim(), &[]).await.ok_or_else(Status::unauthorized)
+                self.authenticate_token(token.trim(), &[]).await.map(|(user, _)| user).ok_or_else(Status::unauthorized)
             }
             _ => Err(Status::unauthorized()),
         }
     }
 
-    /// The user behind a bearer token, when it is good for one of `audiences` (empty: the API server's own).
-    pub(crate) async fn authenticate_token(&self, token: &str, audiences: &[String]) -> Option<User> {
+    /// The user behind a bearer token, when it is good for one of `audiences` (empty: the API server's own), and those
+    /// of them that it is good for.
+    pub(crate) async fn authenticate_token(&self, token: &str, audiences: &[String]) -> Option<(User, Vec<String>)> {
         if token.starts_with(tokens::IAM_PREFIX) {
-            return self.iam_user(token).await;
+            // An IAM identity is no audience's own.
+            return self.iam_user(token).await.map(|user| (user, audiences.to_vec()));
         }
         self.service_account_user(token, audiences)
     }

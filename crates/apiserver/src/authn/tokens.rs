@@ -62,7 +62,7 @@ impl ApiServer {
         }
     }
 
-    pub(super) fn service_account_user(&self, token: &str, audiences: &[String]) -> Option<User> {
+    pub(super) fn service_account_user(&self, token: &str, audiences: &[String]) -> Option<(User, Vec<String>)> {
         let now = self.clock.now();
         let verified = match self.authenticators.issuer.verify(token, audiences, now) {
             Ok(verified) => verified,
@@ -83,7 +83,7 @@ impl ApiServer {
             Some(Existing { uid: object.meta.uid.clone(), deletion_timestamp })
         };
         match check_bound_objects(&verified.claims, now, find) {
-            Ok(()) => Some(verified.user),
+            Ok(()) => Some((verified.user, verified.audiences)),
             Err(error) => {
                 tracing::debug!(%error, "a bearer token outlived what it was bound to");
                 None

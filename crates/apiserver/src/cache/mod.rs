@@ -5,4 +5,4 @@ mod feed;
 mod resource;
 
 pub use feed::{Caches, FeedError};
-pub use resource::{CachedChange, ResourceCache, Slice, Subscription};
+pub use resource::{CachedChange, Objects, ResourceCache, Slice, Subscription};

@@ -22,7 +22,7 @@ pub struct CachedChange {
     pub event: Arc<Event>,
 }
 
-type Objects = imbl::OrdMap<Arc<str>, Arc<Object>>;
+pub type Objects = imbl::OrdMap<Arc<str>, Arc<Object>>;
 
 struct Watcher {
     /// Local key prefix, `""` for all.
@@ -107,8 +107,8 @@ impl ResourceCache {
         Slice { objects: state.objects.clone(), changed: state.changed }
     }
 
-    /// Applies one committed change and hands it to the watchers. A watcher whose backlog is full is dropped.
-    pub fn apply(&self, key: &str, revision: u64, object: Option<Object>) {
+    /// Applies one committed change, hands it to the watchers and returns it. A watcher whose backlog is full is dropped.
+    pub fn apply(&self, key: &str, revision: u64, object: Option<Object>) -> Option<Arc<Event>> {
         let object = object.map(|o| Arc::new(self.with_fields(o)));
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -123,9 +123,10 @@ impl ResourceCache {
             (Some(object), None) => (EventKind::Added, object),
             (Some(object), Some(_)) => (EventKind::Modified, object),
             (None, Some(previous)) => (EventKind::Deleted, Arc::new(previous.at_revision(revision))),
-            (None, None) => return,
+            (None, None) => return None,
         };
-        let change = Arc::new(CachedChange { key, revision, previous, event: Arc::new(Event::new(kind, shown)) });
+        let event = Arc::new(Event::new(kind, shown));
+        let change = Arc::new(CachedChange { key, revision, previous, event: event.clone() });
         state.watchers.retain(|w| !change.key.starts_with(&w.prefix) || w.sender.try_send(change.clone()).is_ok());
         state.ring.push_back(change);
         if state.ring.len() > RING
@@ -133,6 +134,7 @@ impl ResourceCache {
         {
             state.forgotten = dropped.revision;
         }
+        Some(event)
     }
 
     /// Forgets changes up to `revision`: whoever resumes from before it must list again.

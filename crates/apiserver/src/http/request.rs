@@ -72,7 +72,11 @@ impl HttpHandler {
         let _place = self.place(verb)?;
         let encoding = asked.encoding(Endpoint::Resource)?;
         let (parts, body) = request.into_parts();
-        let call = self.read(verb, target, options, &parts.headers, body).await?;
+        let mut call = Call { verb, target, body: CallBody::Empty, options };
+        if !matches!(verb, Verb::Get | Verb::List) {
+            self.server.enter(user, &call)?;
+            self.read(&mut call, &parts.headers, body).await?;
+        }
         let reply = self.server.handle(user, &call).await?;
         let def = self.server.definition(&call.target).ok_or_else(Status::no_such_path)?;
         reply::success(&def, reply, &encoding, asked, self.server.now())
@@ -83,9 +87,6 @@ impl HttpHandler {
         let include = wire::IncludeObject::parse(&asked.include_object)?;
         options.timeout_seconds = options.timeout_seconds.or_else(|| Some(self.server.watch_seconds(MIN_WATCH_SECONDS)));
         let def = self.server.definition(&target).ok_or_else(Status::no_such_path)?;
-        if !target.name.is_empty() {
-            options.field_selector = format!("metadata.name={}", target.name);
-        }
         let mut call = Call::new(Verb::Watch, target.resource, &target.namespace, "");
         call.options = options;
         let stream = self.server.handle_watch(user, &call).await?;
@@ -98,18 +99,19 @@ impl HttpHandler {
         places.try_acquire().map_err(|_| Status::too_many_requests("Too many requests, please try again later.", 1))
     }
 
-    async fn read(&self, verb: Verb, target: Target, mut options: Options, headers: &HeaderMap, body: Incoming) -> Result<Call> {
+    async fn read(&self, call: &mut Call, headers: &HeaderMap, body: Incoming) -> Result<()> {
+        let options = &mut call.options;
         let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let body = match verb {
+        call.body = match call.verb {
             Verb::Get | Verb::List | Verb::Watch => CallBody::Empty,
             Verb::Create | Verb::Update => {
-                let format = wire::body::format(content_type)?;
-                let decoded = wire::body::decode(&limited(body).await?, format)?;
+                let format = wire::body::format(content_type, self.server.takes_protobuf(&call.target))?;
+                let decoded = wire::body::read(self.server.schema(), &limited(body).await?, format)?;
                 options.duplicate_fields = decoded.duplicate_fields;
                 CallBody::Doc(decoded.doc)
             }
             Verb::Patch => {
-                let strategic = self.server.takes_strategic(&target);
+                let strategic = self.server.takes_strategic(&call.target);
                 let kind = match wire::body::patch_format(content_type, strategic)? {
                     PatchFormat::Json => PatchKind::Json,
                     PatchFormat::Merge => PatchKind::Merge,
@@ -122,14 +124,15 @@ impl HttpHandler {
             Verb::Delete | Verb::DeleteCollection => {
                 let bytes = limited(body).await?;
                 if !bytes.is_empty() {
-                    let format = wire::body::format(content_type)?;
-                    let doc: Doc = wire::body::decode(&bytes, format)?.doc;
-                    options::take_delete_body(&mut options, &doc)?;
+                    // Options are a built-in kind, whatever they are about.
+                    let format = wire::body::format(content_type, true)?;
+                    let doc: Doc = wire::body::read(self.server.schema(), &bytes, format)?.doc;
+                    options::take_delete_body(options, &doc)?;
                 }
                 CallBody::Empty
             }
         };
-        Ok(Call { verb, target, body, options })
+        Ok(())
     }
 }
 
@@ -147,10 +150,11 @@ fn is_watch(query: &str) -> bool {
 fn verb(method: &Method, target: &Target, watch: bool) -> Option<Verb> {
     let named = !target.name.is_empty();
     Some(match *method {
-        Method::GET if watch && target.subresource.is_empty() => Verb::Watch,
+        // Of one object only its list can be watched: the parameter is ignored on a named path, as upstream.
+        Method::GET if watch && !named => Verb::Watch,
         Method::GET | Method::HEAD if named => Verb::Get,
         Method::GET | Method::HEAD => Verb::List,
-        Method::POST => Verb::Create,
+        Method::POST if !named || !target.subresource.is_empty() => Verb::Create,
         Method::PUT if named => Verb::Update,
         Method::PATCH if named => Verb::Patch,
         Method::DELETE if named => Verb::Delete,

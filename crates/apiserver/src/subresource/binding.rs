@@ -11,11 +11,13 @@ impl ApiServer {
     pub(super) async fn bind(&self, cx: &Cx<'_>) -> Result<Reply> {
         let kind = Gvk::new("", "v1", "Binding");
         let Body::Doc(body) = &cx.call.body else { return Err(Status::bad_request("a binding needs a body")) };
-        let binding = self.decode(cx, body.clone(), &kind)?.doc;
+        let mut binding = self.decode(cx, body.clone(), &kind)?.doc;
         let pod_name = match cx.call.target.name.as_str() {
             "" => binding["metadata"]["name"].as_str().unwrap_or_default(),
             name => name,
         };
+        let pod_name = &*pod_name.to_owned();
+        self.admit_special(cx, &mut binding).await?;
         validate(&kind, pod_name, &binding)?;
         let mut call = Call::new(Verb::Update, Gvr::new("", "v1", "pods"), &cx.call.target.namespace, pod_name);
         call.options.dry_run = cx.call.options.dry_run;

@@ -11,11 +11,12 @@ impl ApiServer {
     pub(super) async fn evict(&self, cx: &Cx<'_>) -> Result<Reply> {
         let kind = Gvk::new("policy", "v1", "Eviction");
         let Body::Doc(body) = &cx.call.body else { return Err(Status::bad_request("an eviction needs a body")) };
-        let eviction = self.decode(cx, body.clone(), &kind)?.doc;
+        let mut eviction = self.decode(cx, body.clone(), &kind)?.doc;
         let asked = eviction["metadata"]["name"].as_str().unwrap_or_default();
         if !asked.is_empty() && asked != cx.call.target.name {
             return Err(Status::bad_request("name in URL does not match name in Eviction object"));
         }
+        self.admit_special(cx, &mut eviction).await?;
         let pod = self.current(cx).await?.ok_or_else(|| cx.not_found())?;
         if !ignores_budgets(&pod.to_doc()) {
             self.spend_budget(cx, &pod).await?;

@@ -2,10 +2,12 @@
 
 mod binding;
 mod eviction;
+mod pods;
 mod reviews;
 mod scale;
 mod token;
 
+use crate::admission::{Admission, Operation};
 use crate::server::{ApiServer, Cx};
 use client::{Reply, Verb};
 use meta::status::Result;
@@ -35,6 +37,13 @@ impl ApiServer {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Admission of what is created on a subresource and stored nowhere.
+    pub(crate) async fn admit_special(&self, cx: &Cx<'_>, doc: &mut Doc) -> Result<()> {
+        let admission = Admission { cx, operation: Operation::Create, old: None };
+        self.admit(&admission, doc).await?;
+        self.check_admitted(&admission, Some(doc)).await
     }
 
     /// Streams go to a kubelet; a pod without a node has none.
@@ -81,6 +90,8 @@ fn component_statuses(cx: &Cx<'_>) -> Result<Reply> {
     }
 }
 
+pub(crate) use pods::validate_ephemeral;
+
 /// Lets an update of a subresource touch only what is its own.
 pub(crate) fn confine(cx: &Cx<'_>, new: &mut Doc, old: &Doc) {
     let keep_all_but = |new: &mut Doc, own: &[&str]| {
@@ -96,8 +107,14 @@ pub(crate) fn confine(cx: &Cx<'_>, new: &mut Doc, old: &Doc) {
         (_, "status") => cx.def.prepare_for_status_update(new, old),
         (_, "finalize") => keep_all_but(new, &["spec.finalizers"]),
         (_, "approval") => keep_all_but(new, &["status.conditions"]),
-        (_, "ephemeralcontainers") => keep_all_but(new, &["spec.ephemeralContainers"]),
-        (_, "resize") => keep_all_but(new, &["spec.containers", "spec.initContainers"]),
+        (_, "ephemeralcontainers") => {
+            keep_all_but(new, &["spec.ephemeralContainers"]);
+            pods::raise_generation(new, old);
+        }
+        (_, "resize") => {
+            *new = pods::resized(new, old);
+            pods::raise_generation(new, old);
+        }
         _ => {}
     }
 }

@@ -89,7 +89,7 @@ impl ApiServer {
             doc["spec"]["audiences"].as_array().into_iter().flatten().filter_map(|a| a.as_str().map(str::to_owned)).collect();
         let audiences = if audiences.is_empty() { self.config.token_audiences.clone() } else { audiences };
         Ok(match self.authenticate_token(token, &audiences).await {
-            Some(user) => json!({ "authenticated": true, "user": user_info(&user), "audiences": audiences }),
+            Some((user, audiences)) => json!({ "authenticated": true, "user": user_info(&user), "audiences": audiences }),
             None => json!({ "error": "[invalid bearer token, token lookup failed]", "user": {} }),
         })
     }

@@ -14,6 +14,7 @@ impl ApiServer {
         let mut request = self.decode(cx, body.clone(), &kind)?.doc;
         let account = self.current(cx).await?.ok_or_else(|| cx.not_found())?;
         self.check_account(cx, &account, &mut request)?;
+        self.admit_special(cx, &mut request).await?;
         let (seconds, warning) = shorten(request["spec"]["expirationSeconds"].as_i64().unwrap_or_default());
         let audiences = request["spec"]["audiences"].as_array().into_iter().flatten();
         let subject = Subject {

@@ -56,7 +56,7 @@ impl ApiServer {
         let name = text(&doc["metadata"], "name").to_owned();
         loop {
             let mut plan = Plan::create(cx, &name);
-            let allocated = self.allocate_new(cx, &mut doc, &mut plan)?;
+            let allocated = self.allocate_new(cx, &mut doc, &mut plan).await?;
             match self.commit(cx, plan, &doc).await? {
                 Ok(object) => return Ok(object),
                 Err(Lost::Object) => return Err(Status::already_exists(&cx.def.group_resource(), &name)),

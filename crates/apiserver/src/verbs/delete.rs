@@ -3,7 +3,6 @@
 
 use crate::admission::{Admission, Operation};
 use crate::commit::Plan;
-use crate::filter::Filter;
 use crate::server::{ApiServer, Cx};
 use client::{Body, Call, DeleteOptions, Propagation, Reply, ReplyBody, Verb};
 use meta::status::Result;
@@ -74,7 +73,7 @@ impl ApiServer {
     /// Deletes what a list with the same selectors shows, one by one; what vanishes meanwhile is fine.
     pub(crate) async fn delete_collection(&self, cx: &Cx<'_>) -> Result<Reply> {
         self.caches.fresh().await?;
-        let filter = Filter::new(&cx.def, &cx.call.target, &cx.call.options)?;
+        let filter = self.filter(cx)?;
         let slice = self.cache_of(&cx.def)?.slice();
         let selected: Vec<Arc<Object>> =
             slice.under(&filter.prefix, "").map(|(_, o)| o).filter(|o| filter.matches(o)).cloned().collect();

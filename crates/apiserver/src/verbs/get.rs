@@ -19,10 +19,11 @@ impl ApiServer {
         Ok(Reply::new(ReplyBody::Object(object)))
     }
 
-    /// What the cache holds for the call's target.
+    /// What the cache holds for the call's target, in the version that was asked for.
     pub(crate) fn cached(&self, cx: &Cx<'_>) -> Result<Option<Arc<Object>>> {
         let target = &cx.call.target;
-        Ok(self.cache_of(&cx.def)?.get(&crate::keys::local(&target.namespace, &target.name)))
+        let stored = self.cache_of(&cx.def)?.get(&crate::keys::local(&target.namespace, &target.name));
+        stored.map(|object| crate::commit::shown(&cx.def, object)).transpose()
     }
 
     /// The newest version of the call's target.

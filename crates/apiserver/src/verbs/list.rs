@@ -41,7 +41,7 @@ impl Continue {
 impl ApiServer {
     pub(crate) async fn list(&self, cx: &Cx<'_>) -> Result<Reply> {
         let options = &cx.call.options;
-        let filter = Filter::new(&cx.def, &cx.call.target, options)?;
+        let filter = self.filter(cx)?;
         let cache = self.cache_of(&cx.def)?;
         if !options.continue_token.is_empty() {
             if !matches!(options.resource_version.as_str(), "" | "0") {

@@ -48,7 +48,7 @@ impl ApiServer {
     async fn update_missing(&self, cx: &Cx<'_>, put: Option<super::prepare::Decoded>) -> Result<Reply> {
         match put {
             Some(decoded) if cx.def.create_on_update && cx.call.target.subresource.is_empty() => {
-                self.authorize(cx, "create")?;
+                self.authorize(cx.user, cx.call, "create")?;
                 self.check_name(cx, &decoded.doc)?;
                 self.create_doc(cx, decoded.doc, decoded.warnings).await
             }
@@ -114,6 +114,10 @@ impl ApiServer {
                 (cx.def.hooks.validate_update)(new, old, &mut errors);
                 self.published.structure.validate(&cx.def, new, &mut errors);
             }
+            "ephemeralcontainers" => {
+                (cx.def.hooks.validate)(new, &mut errors);
+                crate::subresource::validate_ephemeral(new, old, &mut errors);
+            }
             _ => (cx.def.hooks.validate)(new, &mut errors),
         }
         invalid(&cx.def, new, &errors)
@@ -127,7 +131,7 @@ impl ApiServer {
                 self.release_all(cx, old, &mut plan);
                 Vec::new()
             } else {
-                self.allocate_update(cx, &mut new, old, &mut plan)?
+                self.allocate_update(cx, &mut new, old, &mut plan).await?
             };
             match self.commit(cx, plan, &new).await? {
                 Ok(object) => return Ok(Some(object)),

@@ -18,7 +18,7 @@ const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
 impl ApiServer {
     pub(crate) async fn open_watch(&self, cx: &Cx<'_>) -> Result<WatchStream> {
         let options = &cx.call.options;
-        let filter = Filter::new(&cx.def, &cx.call.target, options)?;
+        let filter = self.filter(cx)?;
         let cache = self.cache_of(&cx.def)?;
         let wants_initial = initial_events(options.send_initial_events, options.version_match, &options.resource_version)?;
         let mut queue = VecDeque::new();
@@ -39,8 +39,10 @@ impl ApiServer {
         } else {
             let after = match options.resource_version.as_str() {
                 "" | "0" => self.caches.applied(),
+                // Until the cache has reached it, what the caller knows already would come as news.
                 version => self.known_version(version)?,
             };
+            self.caches.reached(after).await?;
             cache.subscribe(&filter.prefix, after)?
         };
         Ok(self.stream(filter, queue, subscription, options.allow_bookmarks, options.timeout_seconds))
