@@ -142,7 +142,7 @@ async fn raw_requests() {
         ("eks", Method::POST, "/clusters", "", 400, "InvalidParameterException"),
         ("eks", Method::GET, "/nothing/here", "", 403, "MissingAuthenticationTokenException"),
         ("eks", Method::PATCH, "/clusters", "", 403, "MissingAuthenticationTokenException"),
-        ("eks", Method::GET, "/clusters/a%2fb%00", "", 400, "InvalidParameterException"),
+        ("eks", Method::GET, "/clusters/a%2fb%00", "", 404, "ResourceNotFoundException"),
         ("eks", Method::POST, "/clusters", &megabyte, 413, "RequestEntityTooLargeException"),
         ("sts", Method::POST, "/", "Action=GetNothing&Version=2011-06-15", 400, "InvalidAction"),
         ("sts", Method::POST, "/", "", 400, "MissingAction"),

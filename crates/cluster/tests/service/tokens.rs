@@ -16,6 +16,10 @@ fn object(kind: &str, name: &str) -> Doc {
     json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
 }
 
+fn with_token(kube: &Kube, token: String) -> Kube {
+    Kube { token, ..kube.clone() }
+}
+
 async fn may_list(kube: &Kube, namespace: &str) -> u16 {
     kube.get(&configmaps(namespace)).await.0
 }
@@ -61,7 +65,7 @@ async fn only_good_tokens_name_a_user() {
         ("prefix only", "k8s-aws-v1.".to_owned(), 401),
         ("garbage", "garbage".to_owned(), 401),
     ] {
-        let (code, body) = kube.with_token(token).get(NAMESPACES).await;
+        let (code, body) = with_token(&kube, token).get(NAMESPACES).await;
         assert_eq!(code, status, "{what}: {body}");
         if status == 401 {
             assert_eq!((&body["kind"], &body["reason"], &body["code"]), (&json!("Status"), &json!("Unauthorized"), &json!(401)));
@@ -69,7 +73,7 @@ async fn only_good_tokens_name_a_user() {
     }
     // A token that was good and was remembered is refused once its time is over.
     world.clock.advance(16 * 60);
-    assert_eq!(kube.with_token(good).get(NAMESPACES).await.0, 401);
+    assert_eq!(with_token(&kube, good).get(NAMESPACES).await.0, 401);
     world.service.stop().await;
 }
 

@@ -22,10 +22,6 @@ impl Kube {
         Self { endpoint: cluster["endpoint"].as_str().expect("a described endpoint").to_owned(), authority, token }
     }
 
-    pub fn with_token(&self, token: String) -> Self {
-        Self { token, ..self.clone() }
-    }
-
     pub async fn get(&self, path: &str) -> (u16, Doc) {
         self.request(Method::GET, path, None).await.expect("the cluster answers")
     }
