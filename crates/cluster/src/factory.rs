@@ -66,8 +66,10 @@ impl ControlPlaneFactory for Factory {
         }
         let running = self.start(spec).await?;
         let endpoint = running.endpoint.clone();
-        self.watch_over(spec, &running);
+        let plane = running.plane.clone();
         self.running.lock().await.insert(spec.uid.clone(), running);
+        // Only now: a control plane that has already ended must be found, so that it is taken out.
+        self.watch_over(spec, plane);
         Ok(endpoint)
     }
 
@@ -91,8 +93,8 @@ fn keys_name(spec: &ControlPlaneSpec) -> String {
 
 impl Factory {
     /// A control plane that ends by itself, by a panic for instance, is started again by the agent. Others go on.
-    fn watch_over(&self, spec: &ControlPlaneSpec, running: &Running) {
-        let (plane, all, agent, stop) = (running.plane.clone(), self.running.clone(), self.agent.clone(), self.runtime.stop.clone());
+    fn watch_over(&self, spec: &ControlPlaneSpec, plane: Arc<ControlPlane>) {
+        let (all, agent, stop) = (self.running.clone(), self.agent.clone(), self.runtime.stop.clone());
         let (uid, key) = (spec.uid.clone(), ObjectKey::new(&*spec.namespace, &*spec.name));
         self.runtime.tasks.spawn(async move {
             if stop.run_until_cancelled(plane.runtime().stop.cancelled()).await.is_none() {

@@ -79,15 +79,23 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts everything; `progress` hears of each step.
+    /// Starts everything by the machine's clock; `progress` hears of each step.
     pub async fn start(config: &Config, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Self, ServiceError> {
+        Self::start_by(Arc::new(SystemClock), config, progress).await
+    }
+
+    /// As [`Service::start`], by a clock of the caller's.
+    pub async fn start_by(
+        clock: SharedClock,
+        config: &Config,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, ServiceError> {
         let listener = listen(config.port).await?;
         let state = StateDir::new(&config.state_dir);
         let fail = |source| ServiceError::StateDir { dir: config.state_dir.display().to_string(), source };
         state.create().map_err(fail)?;
         progress("opening the store");
         let engine = open_store(&state, config).await?;
-        let clock: SharedClock = Arc::new(SystemClock);
         let random: SharedRandom = Arc::new(SystemRandom);
         let runtime = Runtime::new();
         let keys = service_keys(&state, &clock).await?;

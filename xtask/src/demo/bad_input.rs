@@ -54,7 +54,7 @@ fn eks(world: &mut World) -> Result<()> {
     }
     raw(world, "eks POST /clusters", "{\"name\": \"half\"}", "400", "roleArn")?;
     raw(world, "eks POST /clusters", "{\"name\": ", "400", "SerializationException")?;
-    raw(world, "eks GET /nothing/here", "", "404", "UnknownOperationException")?;
+    raw(world, "eks GET /nothing/here", "", "403", "MissingAuthenticationTokenException")?;
     raw(world, "sts POST /", "Action=GetNothing&Version=2011-06-15", "400", "InvalidAction")?;
     world.ok("aws eks list-clusters --query clusters --output text")?.is("demo").map(drop)
 }

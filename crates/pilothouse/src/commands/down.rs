@@ -9,6 +9,9 @@ use std::path::Path;
 pub async fn run(options: &Down) -> Result<(), Failure> {
     let state = StateDir::new(&options.state.state_dir);
     let shown = options.state.state_dir.display();
+    if options.purge && !state.exists() && state.path().exists() {
+        return Err(Failure::Other(format!("{shown} is no state directory of pilothouse; nothing was removed")));
+    }
     let answer = control_socket::ask(&state.control_socket(), Ask::Stop).await.map_err(io("cannot reach the service"))?;
     match answer {
         Some(service) => {
@@ -17,10 +20,7 @@ pub async fn run(options: &Down) -> Result<(), Failure> {
         }
         None => eprintln!("no service runs in {shown}"),
     }
-    if options.purge {
-        if !state.exists() && state.path().exists() {
-            return Err(Failure::Other(format!("{shown} is no state directory of pilothouse; nothing was removed")));
-        }
+    if options.purge && state.path().exists() {
         state.remove().map_err(io(format!("cannot remove {shown}")))?;
         eprintln!("removed {shown}");
     }
