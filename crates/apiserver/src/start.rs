@@ -90,6 +90,7 @@ struct EndsWithMe(Arc<ApiServer>);
 impl Drop for EndsWithMe {
     fn drop(&mut self) {
         self.0.following.store(false, std::sync::atomic::Ordering::Release);
+        self.0.caches.end();
         self.0.stop.cancel();
     }
 }

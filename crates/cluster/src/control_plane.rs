@@ -5,6 +5,7 @@ use apiserver::{ApiServer, CallerVerifier, Config, HttpHandler, MAX_OBJECT_BYTES
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
+use controllers::KindFacts;
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -100,7 +101,16 @@ impl ControlPlane {
     }
 
     /// Starts what makes the cluster's objects true.
-    pub fn start_controllers(&self, _keys: &Keys, _clock: &SharedClock) {}
+    pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, clock: &SharedClock) {
+        let server = self.server.clone();
+        controllers::start(controllers::Context {
+            client: Arc::new(move |user| server.client(user)),
+            kinds,
+            root_ca_pem: keys.authority.certificate_pem().to_owned(),
+            clock: clock.clone(),
+            runtime: self.runtime.clone(),
+        });
+    }
 
     /// Ends watches and controllers, lets requests finish.
     pub async fn stop(&self) {

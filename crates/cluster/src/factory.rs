@@ -9,6 +9,7 @@ use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint};
 use apiserver::Published;
 use aws_wire::token::Hosts;
 use client::{Client, DeleteOptions};
+use controllers::KindFacts;
 use meta::Reason;
 use meta::time::SharedClock;
 use serde_json::json;
@@ -36,7 +37,7 @@ pub struct Factory {
     pub endpoint: LateEndpoint,
     pub hosts: Hosts,
     pub clock: SharedClock,
-    pub published: Mutex<HashMap<u32, Arc<Published>>>,
+    pub minors: Mutex<HashMap<u32, Minor>>,
     pub running: Arc<Mutex<HashMap<String, Running>>>,
     pub agent: LateQueue,
     pub runtime: Runtime,
@@ -44,6 +45,13 @@ pub struct Factory {
 
 /// The agent's queue, which is made after the factory.
 pub type LateQueue = Arc<OnceLock<Arc<Queue<ObjectKey>>>>;
+
+/// What every control plane of one Kubernetes minor shares.
+#[derive(Clone)]
+pub struct Minor {
+    published: Arc<Published>,
+    kinds: Arc<[KindFacts]>,
+}
 
 pub struct Running {
     plane: Arc<ControlPlane>,
@@ -110,9 +118,10 @@ impl Factory {
             endpoint: self.endpoint.clone(),
             clock: self.clock.clone(),
         };
+        let minor = self.minor(&spec.version).await?;
         let plan = Plan {
             name: spec.cluster_name.clone(),
-            published: self.published(&spec.version).await?,
+            published: minor.published,
             store,
             service_cidr: Some(spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?),
             issuer: spec.oidc_issuer.clone(),
@@ -122,7 +131,7 @@ impl Factory {
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
-        plane.start_controllers(&keys, &self.clock);
+        plane.start_controllers(minor.kinds, &keys, &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
         Ok(Running { plane: Arc::new(plane), endpoint })
     }
@@ -148,15 +157,16 @@ impl Factory {
         Ok((keys, listener))
     }
 
-    async fn published(&self, version: &str) -> Result<Arc<Published>, String> {
+    async fn minor(&self, version: &str) -> Result<Minor, String> {
         let minor = version.strip_prefix("1.").and_then(|m| m.parse().ok()).ok_or_else(|| format!("version {version:?} is no Kubernetes minor"))?;
-        let mut published = self.published.lock().await;
-        if let Some(known) = published.get(&minor) {
+        let mut minors = self.minors.lock().await;
+        if let Some(known) = minors.get(&minor) {
             return Ok(known.clone());
         }
         let catalog = api::Catalog::new(minor).ok_or_else(|| format!("Kubernetes {version} is not built in"))?;
-        let made = Published::new(catalog)?;
-        published.insert(minor, made.clone());
+        let kinds = catalog.iter().map(|def| facts(def)).collect();
+        let made = Minor { published: Published::new(catalog)?, kinds };
+        minors.insert(minor, made.clone());
         Ok(made)
     }
 
@@ -167,6 +177,10 @@ impl Factory {
             one.plane.stop().await;
         }
     }
+}
+
+fn facts(def: &api::ResourceDef) -> KindFacts {
+    KindFacts { gvr: def.gvr.clone(), kind: def.kind.clone(), namespaced: def.namespaced, verbs: def.verbs.clone() }
 }
 
 fn url(address: SocketAddr) -> String {

@@ -21,7 +21,6 @@ use cloud_sts::{CredentialVerifier, SealingKeys};
 use meta::time::SharedClock;
 use meta::{SystemClock, User};
 use reconcile::{Informers, Runtime};
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -117,7 +116,7 @@ impl Service {
             endpoint: late.clone(),
             hosts: Hosts { region: config.region.clone(), extra: vec![authority.clone(), authority.replace("127.0.0.1", "localhost")] },
             clock: clock.clone(),
-            published: Mutex::new(HashMap::new()),
+            minors: Mutex::default(),
             running: Arc::default(),
             agent: LateQueue::default(),
             runtime: runtime.clone(),

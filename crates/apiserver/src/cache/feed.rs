@@ -4,12 +4,13 @@ use super::{Handoff, Objects, ResourceCache};
 use crate::keys;
 use api::ResourceDef;
 use client::ObjectFeed;
-use meta::{Gvr, Object, Status};
+use meta::{Gvr, Object, Reason, Status};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use storage::{Change, Store};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 /// How far a reader of all kinds may fall behind before its feed ends; it then starts over.
 const READER_BACKLOG: usize = 16_384;
@@ -27,6 +28,8 @@ pub struct Caches {
     readers: Mutex<Vec<mpsc::Sender<ObjectFeed>>>,
     store: Arc<dyn Store>,
     applied: watch::Sender<u64>,
+    /// Nothing more will be applied.
+    ended: CancellationToken,
     pub(crate) handoff: Handoff,
 }
 
@@ -56,8 +59,8 @@ impl Caches {
                 stored.cache.load(key, decode(&stored.cache, &entry)?);
             }
         }
-        let (readers, applied) = (Mutex::default(), watch::channel(page.revision).0);
-        Ok(Arc::new(Self { by_prefix, readers, store, applied, handoff: Handoff::default() }))
+        let (readers, applied, ended) = (Mutex::default(), watch::channel(page.revision).0, CancellationToken::new());
+        Ok(Arc::new(Self { by_prefix, readers, store, applied, ended, handoff: Handoff::default() }))
     }
 
     /// Follows the store until it closes. Falling behind starts over from the last revision seen.
@@ -126,8 +129,16 @@ impl Caches {
             return Ok(current);
         }
         let mut applied = self.applied.subscribe();
-        let reached = applied.wait_for(|at| *at >= revision).await.map(|at| *at);
-        reached.map_err(|_| Status::internal("the control plane is shutting down"))
+        let reached = self.ended.run_until_cancelled(applied.wait_for(|at| *at >= revision)).await;
+        match reached {
+            Some(Ok(at)) => Ok(*at),
+            Some(Err(_)) | None => Err(Status::new(Reason::ServiceUnavailable, "the control plane is shutting down")),
+        }
+    }
+
+    /// The feed has stopped: whoever waits for more is sent away, so that a control plane can drain.
+    pub fn end(&self) {
+        self.ended.cancel();
     }
 
     pub fn applied(&self) -> u64 {

@@ -105,8 +105,8 @@ impl HttpHandler {
         call.body = match call.verb {
             Verb::Get | Verb::List | Verb::Watch => CallBody::Empty,
             Verb::Create | Verb::Update => {
-                let format = wire::body::format(content_type)?;
-                let decoded = wire::body::decode(&limited(body).await?, format)?;
+                let format = wire::body::format(content_type, self.server.takes_protobuf(&call.target))?;
+                let decoded = wire::body::read(self.server.schema(), &limited(body).await?, format)?;
                 options.duplicate_fields = decoded.duplicate_fields;
                 CallBody::Doc(decoded.doc)
             }
@@ -124,8 +124,9 @@ impl HttpHandler {
             Verb::Delete | Verb::DeleteCollection => {
                 let bytes = limited(body).await?;
                 if !bytes.is_empty() {
-                    let format = wire::body::format(content_type)?;
-                    let doc: Doc = wire::body::decode(&bytes, format)?.doc;
+                    // Options are a built-in kind, whatever they are about.
+                    let format = wire::body::format(content_type, true)?;
+                    let doc: Doc = wire::body::read(self.server.schema(), &bytes, format)?.doc;
                     options::take_delete_body(options, &doc)?;
                 }
                 CallBody::Empty

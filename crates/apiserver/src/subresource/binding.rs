@@ -16,6 +16,7 @@ impl ApiServer {
             "" => binding["metadata"]["name"].as_str().unwrap_or_default(),
             name => name,
         };
+        let pod_name = &*pod_name.to_owned();
         self.admit_special(cx, &mut binding).await?;
         validate(&kind, pod_name, &binding)?;
         let mut call = Call::new(Verb::Update, Gvr::new("", "v1", "pods"), &cx.call.target.namespace, pod_name);
