@@ -47,7 +47,7 @@ impl Filter {
         match field_index(&self.stored, &self.served, field)? {
             Field::Name => Some(&object.meta.name),
             Field::Namespace => Some(&object.meta.namespace),
-            Field::At(index) => object.fields.get(index).map(String::as_str),
+            Field::At(index) => object.fields.get(index),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The one loop: take a key, reconcile it, hand the outcome to the queue's backoff policy.
 
 use crate::{Informer, ObjectChange, ObjectKey, Queue};
+use futures::FutureExt;
 use std::future::Future;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -25,6 +27,8 @@ pub enum Error {
     Api(#[from] meta::Status),
     #[error("{0}")]
     Waiting(String),
+    #[error("the pass panicked")]
+    Panicked,
 }
 
 impl Error {
@@ -110,7 +114,9 @@ impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
                 stop.run_until_cancelled(all_true(synced)).await;
                 while let Some(key) = queue.next().await {
                     // Boxed: an idle worker should not hold room for a whole pass.
-                    let outcome = Box::pin(reconcile(key.clone())).await;
+                    let outcome = AssertUnwindSafe(Box::pin(reconcile(key.clone()))).catch_unwind().await;
+                    // A bug met on one key must not end the work on all others.
+                    let outcome = outcome.unwrap_or_else(|_| Err(Error::Panicked));
                     match &outcome {
                         Ok(Next::OnChange) => {}
                         Ok(Next::After(delay)) => queue.add_after(key.clone(), *delay),

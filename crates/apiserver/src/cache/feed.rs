@@ -1,6 +1,6 @@
 //! Fills every cache of a control plane from one load and one watch of its store.
 
-use super::{Objects, ResourceCache};
+use super::{Handoff, Objects, ResourceCache};
 use crate::keys;
 use api::ResourceDef;
 use client::ObjectFeed;
@@ -30,6 +30,7 @@ pub struct Caches {
     applied: watch::Sender<u64>,
     /// Nothing more will be applied.
     ended: CancellationToken,
+    pub(crate) handoff: Handoff,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,7 @@ impl Caches {
         let by_prefix: HashMap<_, _> = defs
             .filter(|def| def.stored_as.is_none())
             .map(|def| {
-                let cache = Arc::new(ResourceCache::new(page.revision, selectable(&def)));
+                let cache = Arc::new(ResourceCache::new(page.revision, &def));
                 (keys::prefix(&def.gvr), Stored { def, cache })
             })
             .collect();
@@ -55,16 +56,11 @@ impl Caches {
             if let Some((prefix, key)) = keys::split(&entry.key)
                 && let Some(stored) = by_prefix.get(prefix)
             {
-                stored.cache.load(key, decode(&entry)?);
+                stored.cache.load(key, decode(&stored.cache, &entry)?);
             }
         }
-        Ok(Arc::new(Self {
-            by_prefix,
-            readers: Mutex::default(),
-            store,
-            applied: watch::channel(page.revision).0,
-            ended: CancellationToken::new(),
-        }))
+        let (readers, applied, ended) = (Mutex::default(), watch::channel(page.revision).0, CancellationToken::new());
+        Ok(Arc::new(Self { by_prefix, readers, store, applied, ended, handoff: Handoff::default() }))
     }
 
     /// Follows the store until it closes. Falling behind starts over from the last revision seen.
@@ -92,7 +88,11 @@ impl Caches {
     fn apply(&self, change: &Change) -> Result<(), FeedError> {
         let Some((prefix, key)) = keys::split(&change.key) else { return Ok(()) };
         let Some(stored) = self.by_prefix.get(prefix) else { return Ok(()) };
-        let object = change.value.as_ref().map(decode).transpose()?;
+        let object = change.value.as_ref().map(|entry| match self.handoff.take(&entry.value) {
+            Some(prepared) => Ok(prepared.at(entry.mod_revision)),
+            None => decode(&stored.cache, entry).map(Arc::new),
+        });
+        let object = object.transpose()?;
         let mut readers = self.readers.lock();
         if let Some(event) = stored.cache.apply(key, change.revision, object) {
             readers
@@ -153,19 +153,7 @@ impl Caches {
     }
 }
 
-fn decode(entry: &storage::Entry) -> Result<Object, FeedError> {
-    Object::from_stored(entry.value.clone(), entry.mod_revision)
-        .map_err(|source| FeedError::Record { key: entry.key.to_string(), source })
-}
-
-/// Reads a kind's selectable fields. Kinds without any never parse their documents here.
-fn selectable(def: &Arc<ResourceDef>) -> impl Fn(&Object) -> Vec<String> + Send + Sync + 'static {
-    let def = def.clone();
-    move |object| {
-        if def.selectable.is_empty() {
-            return Vec::new();
-        }
-        let doc = object.to_doc();
-        def.selectable.iter().map(|field| def.field_value(&doc, field)).collect()
-    }
+fn decode(cache: &ResourceCache, entry: &storage::Entry) -> Result<Object, FeedError> {
+    let decoded = cache.decode(entry.value.clone(), entry.mod_revision);
+    decoded.map_err(|source| FeedError::Record { key: entry.key.to_string(), source })
 }

@@ -93,7 +93,8 @@ impl ApiServer {
         call.body = Body::Empty;
         let one = Cx { user: cx.user, call: &call, def: cx.def.clone() };
         match self.delete(&one).await {
-            Err(status) if status.reason != meta::Reason::NotFound => Err(status),
+            // Gone meanwhile, or made anew under its name: either way what was listed is no more.
+            Err(status) if !matches!(status.reason, meta::Reason::NotFound | meta::Reason::Conflict) => Err(status),
             _ => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use client::{List, Reply, ReplyBody, VersionMatch};
 use meta::status::Result;
-use meta::{Object, Status};
+use meta::Status;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -98,8 +98,7 @@ impl ApiServer {
             more = page.more;
             for (index, entry) in page.entries.iter().enumerate() {
                 last = entry.key[prefix.len()..].to_owned();
-                let object = Object::from_stored(entry.value.clone(), entry.mod_revision).map_err(Status::internal)?;
-                let object = cache.with_fields(object);
+                let object = cache.decode(entry.value.clone(), entry.mod_revision).map_err(Status::internal)?;
                 if filter.matches(&object) {
                     items.push(Arc::new(object));
                 }
