@@ -44,7 +44,7 @@ fn eks(world: &mut World) -> Result<()> {
         (
             "aws eks describe-access-entry --cluster-name demo --principal-arn $CLUSTER_ROLE",
             "ResourceNotFoundException",
-            "access entry",
+            "The specified principalArn could not be found",
         ),
         ("aws ec2 describe-vpcs --vpc-ids vpc-0badbadbadbadbad0", "InvalidVpcID.NotFound", "vpc-0badbadbadbadbad0"),
         ("aws iam get-role --role-name nosuch", "NoSuchEntity", "nosuch"),
