@@ -135,16 +135,16 @@ impl ApiServer {
             return Ok(Vec::new());
         }
         let mut chosen = Vec::new();
-        self.allocate_ip(doc, held, plan, &mut chosen)?;
+        self.allocate_ip(doc, held, plan, &mut chosen).await?;
         self.allocate_ports(cx, doc, held, plan, &mut chosen).await?;
         Ok(chosen)
     }
 
-    fn allocate_ip(&self, doc: &mut Doc, held: &Held, plan: &mut Plan, chosen: &mut Vec<Chosen>) -> Result<()> {
+    async fn allocate_ip(&self, doc: &mut Doc, held: &Held, plan: &mut Plan, chosen: &mut Vec<Chosen>) -> Result<()> {
         let asked = doc["spec"]["clusterIP"].as_str().or(doc["spec"]["clusterIPs"][0].as_str()).unwrap_or_default().to_owned();
         let ip = match asked.as_str() {
             "" => {
-                let ip = self.free_ip(doc)?.to_string();
+                let ip = self.free_ip(doc).await?.to_string();
                 chosen.push(Chosen { key: ip_key(&ip), pointer: "/spec/clusterIP".into() });
                 ip
             }
@@ -185,7 +185,7 @@ impl ApiServer {
 
     /// Starts at a random place of the range's upper part, as upstream: the first addresses (at most 256, at least 16)
     /// are left for those who ask for one by number.
-    fn free_ip(&self, doc: &Doc) -> Result<Ipv4Addr> {
+    async fn free_ip(&self, doc: &Doc) -> Result<Ipv4Addr> {
         let full = || {
             let mut errors = FieldErrors::default();
             errors.push(
@@ -202,9 +202,17 @@ impl ApiServer {
         let reserved = (size / 16).clamp(16, 256).min(size.saturating_sub(2));
         let dynamic = size.saturating_sub(reserved + 2);
         let start = self.random() as u32 % dynamic.max(1);
-        let upper = (0..dynamic).map(|i| base + 1 + reserved + (start + i) % dynamic);
-        let lower = (0..reserved).map(|i| base + 1 + i);
-        upper.chain(lower).map(Ipv4Addr::from).find(|ip| taken.get(&ip.to_string()).is_none()).ok_or_else(full)
+        let look = || {
+            let upper = (0..dynamic).map(|i| base + 1 + reserved + (start + i) % dynamic);
+            let lower = (0..reserved).map(|i| base + 1 + i);
+            upper.chain(lower).map(Ipv4Addr::from).find(|ip| taken.get(&ip.to_string()).is_none())
+        };
+        if let Some(free) = look() {
+            return Ok(free);
+        }
+        // What was freed a moment ago may not have reached the cache.
+        self.caches.fresh().await?;
+        look().ok_or_else(full)
     }
 
     fn address_object(&self, service: &Doc, ip: &str) -> Bytes {
