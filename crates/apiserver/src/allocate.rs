@@ -70,13 +70,7 @@ impl ApiServer {
         self.allocate(cx, doc, &Held::default(), plan).await
     }
 
-    pub(crate) async fn allocate_update(
-        &self,
-        cx: &Cx<'_>,
-        new: &mut Doc,
-        old: &Doc,
-        plan: &mut Plan,
-    ) -> Result<Vec<Chosen>> {
+    pub(crate) async fn allocate_update(&self, cx: &Cx<'_>, new: &mut Doc, old: &Doc, plan: &mut Plan) -> Result<Vec<Chosen>> {
         if !is_service(cx) {
             return Ok(Vec::new());
         }
