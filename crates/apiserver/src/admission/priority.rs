@@ -29,9 +29,7 @@ impl Plugin for Priority {
         let named = pod["spec"]["priorityClassName"].as_str().unwrap_or_default().to_owned();
         let class = match named.as_str() {
             "" => default_class(server),
-            name => {
-                find(server, name).await?.ok_or_else(|| refuse(format!("no PriorityClass with name {name} was found")))?
-            }
+            name => find(server, name).await?.ok_or_else(|| refuse(format!("no PriorityClass with name {name} was found")))?,
         };
         if pod["spec"]["priority"].as_i64().is_some_and(|given| given != class.value) {
             let given = &pod["spec"]["priority"];

@@ -53,10 +53,12 @@ async fn watchers_agree() {
     let world = World::start(36).await;
     let admin = world.admin();
     let start = admin.list(CONFIG_MAPS, NS, options(|_| {})).await.expect("a list").revision;
-    let open = |from: u64| admin.watch(CONFIG_MAPS, NS, options(move |o| o.resource_version = from.to_string()));
+    let (admin, open) =
+        (&admin, |from: u64| admin.watch(CONFIG_MAPS, NS, options(move |o| o.resource_version = from.to_string())));
+    let open = &open;
     let mut watchers = vec![open(start).await.expect("a watch")];
     let names: Vec<String> = (0..150).map(|n| format!("w-{n}")).collect();
-    let writes = join_all(names.iter().map(|name| async {
+    let writes = join_all(names.iter().map(|name| async move {
         let made = admin.create(CONFIG_MAPS, NS, json!({"metadata": {"name": name}})).await.expect("made");
         // Behind its own write: that one is not news.
         let mut own = open(made.revision).await.expect("a watch");

@@ -59,8 +59,11 @@ async fn some_kinds_are_created_by_a_put() {
     let put = |resource: Resource, name: &str| {
         Call::new(Verb::Update, resource.gvr(), NS, name).body(json!({"metadata": {"name": name}}))
     };
+    assert_eq!(world.admin().call(put(EVENTS, "a")).await.expect_err("about nothing").code(), 422);
     assert_eq!(world.admin().call(put(leases, "a")).await.expect("created").code, 201);
-    assert_eq!(world.admin().call(put(leases, "a")).await.expect("updated").code, 200);
+    let text = "metadata.resourceVersion: Invalid value: 0: must be specified for an update";
+    let unpinned = world.admin().call(put(leases, "a")).await.expect_err("there already").message;
+    assert_eq!(unpinned, format!("Lease.coordination.k8s.io \"a\" is invalid: {text}"));
     let missing = world.admin().call(put(CONFIG_MAPS, "a")).await.expect_err("not this kind");
     assert_eq!(missing.message, "configmaps \"a\" not found");
     world.grant("jane", "coordination.k8s.io", &["leases"], &["update"]).await;

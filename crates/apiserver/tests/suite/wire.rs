@@ -89,7 +89,7 @@ async fn watches_stream_lines() {
     let answer = wire.get(&format!("{PATH}?watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Da")).await;
     let line: meta::Doc = serde_json::from_str(answer.text().trim()).expect("one line");
     assert_eq!((&line["type"], &line["object"]["metadata"]["name"]), (&json!("ADDED"), &json!("a")));
-    world.server.caches().compact(world.server.caches().applied());
+    world.forget_history().await;
     let old = wire.get(&format!("{PATH}?watch=1&resourceVersion=1")).await;
     assert_eq!(old.code, 410, "{}", old.text());
 }

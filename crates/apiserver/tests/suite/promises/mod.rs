@@ -73,7 +73,7 @@ async fn every_kind_says_when_a_version_is_too_old() {
     for kind in &kinds {
         kind.create(kind.doc("old", "old-0")).await.unwrap_or_else(|why| panic!("{}: {}", kind.shown(), why.0));
     }
-    world.server.caches().compact(world.server.caches().applied());
+    world.forget_history().await;
     for kind in &kinds {
         let why = watch::too_old(kind, old).await;
         assert!(why.is_ok(), "{}: {why:?}", kind.shown());
@@ -133,6 +133,7 @@ async fn what_is_skipped_cannot_be_stored() {
         let kind = Kind { world: &world, def: def.clone(), client: world.admin() };
         // Most are refused, some answered; none is stored.
         drop(kind.client.call(kind.call(Verb::Create, "").body(kind.doc("skipped", "skipped"))).await);
+        world.server.caches().fresh().await.expect("the caches follow");
         let stored = world.server.caches().of(&def.gvr).map_or(0, |cache| cache.len());
         assert_eq!(stored, 0, "{}", kind.shown());
     }

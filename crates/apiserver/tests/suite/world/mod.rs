@@ -132,6 +132,14 @@ impl World {
         self.make(PODS, NS, doc).await
     }
 
+    /// Compacts everything up to now, as a server does with what is older than five minutes.
+    pub async fn forget_history(&self) {
+        let caches = self.server.caches();
+        let now = caches.fresh().await.expect("the caches follow");
+        caches.store().compact(now).await.expect("compacted");
+        caches.compact(now);
+    }
+
     /// Lets `user` do these verbs on these resources of a group, everywhere.
     pub async fn grant(&self, user: &str, group: &str, resources: &[&str], verbs: &[&str]) {
         let name = format!("{user}-{}-{}", verbs.join("-"), resources.join("-")).replace(['/', '*', ':'], "-");
