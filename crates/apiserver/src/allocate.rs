@@ -111,9 +111,10 @@ impl ApiServer {
         let mut errors = FieldErrors::default();
         match key.strip_prefix(&port_prefix()) {
             Some(port) => {
-                let of = |pointer: &String| doc.pointer(pointer).is_some_and(|p| p.to_string() == port);
+                let number = port.parse::<u64>().unwrap_or(0);
+                let of = |pointer: &String| doc.pointer(pointer).and_then(Doc::as_u64) == Some(number);
                 let pointer = port_pointers(doc).into_iter().find(of).unwrap_or_default();
-                errors.invalid(&path_of(&pointer), port.parse::<u64>().unwrap_or(0), "provided port is already allocated");
+                errors.invalid(&path_of(&pointer), number, "provided port is already allocated");
             }
             None => {
                 let ip = doc["spec"]["clusterIP"].as_str().unwrap_or_default();

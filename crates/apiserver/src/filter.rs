@@ -61,8 +61,8 @@ fn field_index(def: &ResourceDef, field: &str) -> Option<Field> {
         "metadata.name" => Some(Field::Name),
         "metadata.namespace" if def.namespaced => Some(Field::Namespace),
         _ => {
-            let named = |f: &&str| f.split_once('=').map_or(*f, |(name, _)| name) == field;
-            def.selectable.iter().position(|f| named(&f)).map(Field::At)
+            let named = |f: &str| f.split_once('=').map_or(f, |(name, _)| name) == field;
+            def.selectable.iter().position(|f| named(f)).map(Field::At)
         }
     }
 }

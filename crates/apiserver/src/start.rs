@@ -76,9 +76,8 @@ impl ApiServer {
 
 /// Feeds the caches until the control plane stops. Without the feed nothing can be served: readiness says so.
 async fn follow(server: Arc<ApiServer>) {
-    match server.stop.run_until_cancelled(server.caches.clone().follow()).await {
-        Some(Err(error)) => tracing::error!(cluster = server.config.cluster, %error, "the watch cache stopped"),
-        Some(Ok(())) | None => {}
+    if let Some(Err(error)) = server.stop.run_until_cancelled(server.caches.clone().follow()).await {
+        tracing::error!(cluster = server.config.cluster, %error, "the watch cache stopped");
     }
     server.following.store(false, std::sync::atomic::Ordering::Release);
 }

@@ -43,11 +43,13 @@ struct State {
 /// Is told the local key and the new state of each changed object, before anyone can read the change.
 type Listener = Box<dyn Fn(&str, Option<&Object>) + Send + Sync>;
 
+type FieldsOf = dyn Fn(&Object) -> Vec<String> + Send + Sync;
+
 pub struct ResourceCache {
     state: Mutex<State>,
     listeners: RwLock<Vec<Listener>>,
     /// Reads the values of the selectable fields.
-    fields_of: Box<dyn Fn(&Object) -> Vec<String> + Send + Sync>,
+    fields_of: Box<FieldsOf>,
 }
 
 /// A consistent view of (part of) a resource.

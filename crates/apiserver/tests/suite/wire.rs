@@ -6,6 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PATH: &str = "/api/v1/namespaces/suite/configmaps";
 
+/// Method, path, headers, the refusal.
+type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, String);
+
 #[tokio::test]
 async fn methods_paths_and_forms() {
     let world = World::start(36).await;
@@ -16,7 +19,7 @@ async fn methods_paths_and_forms() {
     let no_path = "the server could not find the requested resource";
     let formats = "the body of the request was in an unknown format - accepted media types include:";
     let (apply, protobuf) = ("application/apply-patch+yaml", "application/vnd.kubernetes.protobuf");
-    let cases: Vec<(&str, &str, Vec<(&str, &str)>, String)> = vec![
+    let cases: Vec<Case> = vec![
         ("GET", "/api/v1/nothings", vec![], format!("404 {no_path}")),
         ("GET", "/apis/apps/v2/deployments", vec![], format!("404 {no_path}")),
         ("GET", "/nowhere", vec![], format!("404 {no_path}")),
