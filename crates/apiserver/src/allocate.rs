@@ -70,13 +70,7 @@ impl ApiServer {
         self.allocate(cx, doc, &Held::default(), plan).await
     }
 
-    pub(crate) async fn allocate_update(
-        &self,
-        cx: &Cx<'_>,
-        new: &mut Doc,
-        old: &Doc,
-        plan: &mut Plan,
-    ) -> Result<Vec<Chosen>> {
+    pub(crate) async fn allocate_update(&self, cx: &Cx<'_>, new: &mut Doc, old: &Doc, plan: &mut Plan) -> Result<Vec<Chosen>> {
         if !is_service(cx) {
             return Ok(Vec::new());
         }
@@ -117,9 +111,10 @@ impl ApiServer {
         let mut errors = FieldErrors::default();
         match key.strip_prefix(&port_prefix()) {
             Some(port) => {
-                let of = |pointer: &String| doc.pointer(pointer).is_some_and(|p| p.to_string() == port);
+                let number = port.parse::<u64>().unwrap_or(0);
+                let of = |pointer: &String| doc.pointer(pointer).and_then(Doc::as_u64) == Some(number);
                 let pointer = port_pointers(doc).into_iter().find(of).unwrap_or_default();
-                errors.invalid(&path_of(&pointer), port.parse::<u64>().unwrap_or(0), "provided port is already allocated");
+                errors.invalid(&path_of(&pointer), number, "provided port is already allocated");
             }
             None => {
                 let ip = doc["spec"]["clusterIP"].as_str().unwrap_or_default();
@@ -135,16 +130,16 @@ impl ApiServer {
             return Ok(Vec::new());
         }
         let mut chosen = Vec::new();
-        self.allocate_ip(doc, held, plan, &mut chosen)?;
+        self.allocate_ip(doc, held, plan, &mut chosen).await?;
         self.allocate_ports(cx, doc, held, plan, &mut chosen).await?;
         Ok(chosen)
     }
 
-    fn allocate_ip(&self, doc: &mut Doc, held: &Held, plan: &mut Plan, chosen: &mut Vec<Chosen>) -> Result<()> {
+    async fn allocate_ip(&self, doc: &mut Doc, held: &Held, plan: &mut Plan, chosen: &mut Vec<Chosen>) -> Result<()> {
         let asked = doc["spec"]["clusterIP"].as_str().or(doc["spec"]["clusterIPs"][0].as_str()).unwrap_or_default().to_owned();
         let ip = match asked.as_str() {
             "" => {
-                let ip = self.free_ip(doc)?.to_string();
+                let ip = self.free_ip(doc).await?.to_string();
                 chosen.push(Chosen { key: ip_key(&ip), pointer: "/spec/clusterIP".into() });
                 ip
             }
@@ -185,7 +180,7 @@ impl ApiServer {
 
     /// Starts at a random place of the range's upper part, as upstream: the first addresses (at most 256, at least 16)
     /// are left for those who ask for one by number.
-    fn free_ip(&self, doc: &Doc) -> Result<Ipv4Addr> {
+    async fn free_ip(&self, doc: &Doc) -> Result<Ipv4Addr> {
         let full = || {
             let mut errors = FieldErrors::default();
             errors.push(
@@ -202,9 +197,17 @@ impl ApiServer {
         let reserved = (size / 16).clamp(16, 256).min(size.saturating_sub(2));
         let dynamic = size.saturating_sub(reserved + 2);
         let start = self.random() as u32 % dynamic.max(1);
-        let upper = (0..dynamic).map(|i| base + 1 + reserved + (start + i) % dynamic);
-        let lower = (0..reserved).map(|i| base + 1 + i);
-        upper.chain(lower).map(Ipv4Addr::from).find(|ip| taken.get(&ip.to_string()).is_none()).ok_or_else(full)
+        let look = || {
+            let upper = (0..dynamic).map(|i| base + 1 + reserved + (start + i) % dynamic);
+            let lower = (0..reserved).map(|i| base + 1 + i);
+            upper.chain(lower).map(Ipv4Addr::from).find(|ip| taken.get(&ip.to_string()).is_none())
+        };
+        if let Some(free) = look() {
+            return Ok(free);
+        }
+        // What was freed a moment ago may not have reached the cache.
+        self.caches.fresh().await?;
+        look().ok_or_else(full)
     }
 
     fn address_object(&self, service: &Doc, ip: &str) -> Bytes {

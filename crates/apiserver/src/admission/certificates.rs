@@ -65,7 +65,8 @@ fn restrict_subject(admission: &Admission<'_>, request: &Doc) -> Result<()> {
     if request["spec"]["signerName"] != CLIENT_SIGNER {
         return Ok(());
     }
-    let pem = STANDARD.decode(request["spec"]["request"].as_str().unwrap_or_default()).ok().and_then(|b| String::from_utf8(b).ok());
+    let pem =
+        STANDARD.decode(request["spec"]["request"].as_str().unwrap_or_default()).ok().and_then(|b| String::from_utf8(b).ok());
     let parsed = SigningRequest::from_pem(&pem.unwrap_or_default())
         .map_err(|error| refuse(admission, format!("unable to parse CSR: {error}")))?;
     if parsed.organizations.iter().any(|organization| organization == user::MASTERS) {
@@ -89,5 +90,9 @@ fn has_a_say(server: &ApiServer, admission: &Admission<'_>, request: &Doc, verb:
         let attributes = Attributes::resource(admission.cx.user, verb, GROUP, "signers").named(name);
         server.authorizer.authorize(&attributes).is_allowed()
     });
-    if allowed { Ok(()) } else { Err(refuse(admission, format!("user not permitted to {verb} requests with signerName {signer:?}"))) }
+    if allowed {
+        Ok(())
+    } else {
+        Err(refuse(admission, format!("user not permitted to {verb} requests with signerName {signer:?}")))
+    }
 }

@@ -29,7 +29,7 @@ impl Plugin for Priority {
         let named = pod["spec"]["priorityClassName"].as_str().unwrap_or_default().to_owned();
         let class = match named.as_str() {
             "" => default_class(server),
-            name => find(server, name).ok_or_else(|| refuse(format!("no PriorityClass with name {name} was found")))?,
+            name => find(server, name).await?.ok_or_else(|| refuse(format!("no PriorityClass with name {name} was found")))?,
         };
         if pod["spec"]["priority"].as_i64().is_some_and(|given| given != class.value) {
             let given = &pod["spec"]["priority"];
@@ -57,12 +57,20 @@ fn read(doc: &Doc) -> Class {
     }
 }
 
-fn find(server: &ApiServer, name: &str) -> Option<Class> {
-    if let Some(object) = server.lookup("scheduling.k8s.io", "v1", "priorityclasses", "", name) {
-        return Some(read(&object.to_doc()));
+async fn find(server: &ApiServer, name: &str) -> Result<Option<Class>> {
+    if let Some((name, value)) = SYSTEM.iter().find(|(system, _)| *system == name) {
+        return Ok(Some(read(&json!({ "metadata": { "name": name }, "value": value }))));
     }
-    let (name, value) = SYSTEM.iter().find(|(system, _)| *system == name)?;
-    Some(read(&json!({ "metadata": { "name": name }, "value": value })))
+    let look = || server.lookup("scheduling.k8s.io", "v1", "priorityclasses", "", name);
+    let found = match look() {
+        Some(found) => Some(found),
+        // The cache may be a moment behind a class made just now.
+        None => {
+            server.caches.fresh().await?;
+            look()
+        }
+    };
+    Ok(found.map(|object| read(&object.to_doc())))
 }
 
 /// The class marked `globalDefault` (of several the lowest), else priority 0 without a class.

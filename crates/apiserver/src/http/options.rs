@@ -16,7 +16,9 @@ pub(super) fn parse(query: &str) -> Result<Options> {
             "continue" => options.continue_token = value,
             "resourceVersion" => options.resource_version = value,
             "resourceVersionMatch" => options.version_match = version_match(&value)?,
-            "timeoutSeconds" => options.timeout_seconds = u64::try_from(number(&name, &value)?).ok().filter(|seconds| *seconds > 0),
+            "timeoutSeconds" => {
+                options.timeout_seconds = u64::try_from(number(&name, &value)?).ok().filter(|seconds| *seconds > 0)
+            }
             "allowWatchBookmarks" => options.allow_bookmarks = is_true(&value),
             "sendInitialEvents" => options.send_initial_events = Some(is_true(&value)),
             "dryRun" => options.dry_run = dry_run(&value)?,

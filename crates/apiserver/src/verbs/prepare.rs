@@ -52,7 +52,7 @@ impl ApiServer {
     pub(crate) fn fill_new_metadata(&self, cx: &Cx<'_>, doc: &mut Doc) -> Result<()> {
         place_in_namespace(cx, doc)?;
         let metadata = &mut doc["metadata"];
-        if text(metadata, "resourceVersion") != "" {
+        if !text(metadata, "resourceVersion").is_empty() {
             return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
         }
         for server_owned in
