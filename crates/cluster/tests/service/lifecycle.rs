@@ -4,6 +4,7 @@ use crate::world::http::{connect, host_of, send};
 use crate::world::{CONTROL_PLANE_KEYS, World, config, within};
 use aws_wire::HttpRequest;
 use client::Options;
+use cloud_eks::CLUSTERS;
 use http::Method;
 use meta::Doc;
 use serde_json::json;
@@ -166,5 +167,29 @@ async fn side_by_side() {
     let second = cluster::Service::start(&config(world.directory.path()), &|_| ()).await;
     let refused = second.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refused.contains("in use by another pilothouse"), "{refused}");
+    world.service.stop().await;
+}
+
+/// The address of a cluster is its own for good: while another program has it the cluster says so, and then it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_address_is_a_health_issue() {
+    let world = World::start().await;
+    let demo = world.cluster("demo").await;
+    let World { service, clock, directory } = world;
+    service.stop().await;
+    let host = host_of(demo["endpoint"].as_str().expect("an endpoint")).to_owned();
+    let address = if host.contains(':') { host } else { format!("{host}:443") };
+    let squatter = std::net::TcpListener::bind(&address).expect("nobody has it");
+    let world = World::start_in(directory, clock).await;
+    let aws = world.administrator();
+    world.until(CLUSTERS, "demo", |record| record.is_some_and(|doc| doc["status"]["issues"][0].is_object())).await;
+    let ailing = aws.ok("eks", "DescribeCluster", json!({"name": "demo"})).await["cluster"].take();
+    assert_eq!((&ailing["status"], &ailing["endpoint"]), (&json!("ACTIVE"), &demo["endpoint"]));
+    let issue = &ailing["health"]["issues"][0];
+    assert!(issue["message"].as_str().is_some_and(|text| text.contains(&address)), "{issue}");
+    drop(squatter);
+    world.until(CLUSTERS, "demo", |record| record.is_some_and(|doc| doc["status"]["issues"] == json!([]))).await;
+    assert_eq!(aws.ok("eks", "DescribeCluster", json!({"name": "demo"})).await["cluster"], demo);
+    assert_eq!(ready(&demo).await, 200);
     world.service.stop().await;
 }

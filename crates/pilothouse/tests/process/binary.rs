@@ -127,6 +127,10 @@ pub struct Running {
 }
 
 impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// `kill -9`.
     pub async fn kill(&mut self) {
         within("its end", self.child.kill()).await.expect("it can be killed");

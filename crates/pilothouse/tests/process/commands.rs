@@ -44,6 +44,18 @@ async fn a_service_from_up_to_purge() {
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 
+/// Whatever supervises the service may end it by a signal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_is_a_clean_end() {
+    let home = Home::new();
+    for signal in ["-TERM", "-INT"] {
+        let mut running = home.up().await;
+        let sent = tokio::process::Command::new("kill").args([signal, &running.pid().to_string()]).status().await;
+        assert!(sent.expect("kill").success() && running.ended().await, "{signal}");
+        assert!(!home.state_dir().control_socket().exists(), "{signal}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_service() {
     let home = Home::new();

@@ -75,6 +75,10 @@ async fn acknowledged_state_survives() {
         let revision = list["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse::<u64>().ok());
         assert!(revision >= newest, "{revision:?} went back behind {newest:?}");
     }
+    running.kill().await;
+    assert!(home.refusal(&["status"]).await.contains("pilothouse up"), "nobody answers for a killed service");
+    home.ok(&["down", "--purge"]).await;
+    assert!(!home.state().exists());
 }
 
 /// Twenty clusters come and go, and the service is killed during each creation and each deletion.
