@@ -62,7 +62,8 @@ async fn deletion_leaves_nothing() {
     for _ in 0..2 {
         let demo = world.cluster("demo").await;
         let kube = world.kube(&demo, &aws);
-        let (status, _) = kube.post("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).await;
+        let (status, _) =
+            kube.post("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).await;
         assert_eq!(status, 201, "nothing of the first is left in the second");
         endpoints.push(demo["endpoint"].clone());
         authorities.push(demo["certificateAuthority"]["data"].clone());
@@ -87,7 +88,8 @@ async fn deletion_leaves_nothing() {
 /// The clusters that have data in the store of a stopped service.
 fn stores(directory: &std::path::Path) -> Vec<String> {
     let disk = Disk::new(directory.join("store")).expect("the store");
-    let engine = Engine::open(Arc::new(disk), &Keyring::file("master.key"), EngineOptions::default()).expect("nobody else has it");
+    let engine =
+        Engine::open(Arc::new(disk), &Keyring::file("master.key"), EngineOptions::default()).expect("nobody else has it");
     engine.clusters().iter().map(|id| id.to_string()).collect()
 }
 

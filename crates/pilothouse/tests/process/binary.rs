@@ -112,7 +112,9 @@ impl Home {
         while let Some(directory) = open.pop() {
             for entry in std::fs::read_dir(&directory).expect("a directory") {
                 let path = entry.expect("an entry").path();
-                if path.is_dir() { open.push(path.clone()) }
+                if path.is_dir() {
+                    open.push(path.clone())
+                }
                 out.push(path);
             }
         }

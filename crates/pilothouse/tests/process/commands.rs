@@ -15,7 +15,10 @@ async fn a_service_from_up_to_purge() {
     assert!(shown.contains(&format!("ready: https://127.0.0.1:{port}")), "{shown}");
     let status: Doc = serde_json::from_str(&home.ok(&["status", "-o", "json"]).await).expect("JSON");
     assert_eq!(status["endpoint"], format!("https://127.0.0.1:{port}"));
-    assert_eq!((&status["account"], &status["region"], &status["clusters"]), (&json!("123456789012"), &json!("us-east-1"), &json!([])));
+    assert_eq!(
+        (&status["account"], &status["region"], &status["clusters"]),
+        (&json!("123456789012"), &json!("us-east-1"), &json!([]))
+    );
     assert!(home.ok(&["status"]).await.contains("CLUSTER"));
     let exports = home.ok(&["env"]).await;
     for name in ["AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
