@@ -85,7 +85,7 @@ fn signatures(world: &mut World) -> Result<()> {
     raw(world, "--skew -3600 eks GET /clusters", "", "403", "Signature expired")?;
     raw(world, "--skew 3600 eks GET /clusters", "", "403", "Signature not yet current")?;
     let unsigned = world.ok("curl --silent --write-out '%{http_code}' http://127.0.0.1:$PORT/clusters")?;
-    unsigned.says(&["403", "MissingAuthenticationToken"]).map(drop)
+    unsigned.says(&["403", "Missing Authentication Token"]).map(drop)
 }
 
 fn tokens(world: &mut World) -> Result<()> {

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// What clients ask for.
-pub const CONTENT_TYPE: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+pub const CONTENT_TYPE: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 pub fn encode(document: &Value) -> Vec<u8> {
     message(document, DOCUMENT)
