@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         #[cfg(not(feature = "bench"))]
         Recipe::Bench => Err("the load generator is not in this build: run `./x bench`".into()),
         Recipe::Fuzz(options) => fuzz::run(&options),
-        Recipe::Codegen { which } => codegen::run(which.as_deref()),
+        Recipe::Codegen { which } => codegen::run(which.as_deref()).map_err(process::Failure),
         Recipe::Dist => dist::run(),
         Recipe::Help => help(),
     };

@@ -7,12 +7,13 @@ use std::path::Path;
 /// Clock ticks per second in /proc/PID/stat: USER_HZ, fixed at 100 by Linux's interface on every architecture served here.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Living processes that run `binary` with `argument` on their command line.
-pub fn processes(binary: &Path, argument: &str) -> Vec<u32> {
+/// Living processes that run `binary` on the state directory `state`.
+pub fn processes(binary: &Path, state: &str) -> Vec<u32> {
+    let named = |part: &String| part.strip_prefix("--state-dir=").unwrap_or(part) == state;
     let mut found: Vec<u32> = entries("/proc")
         .into_iter()
         .filter_map(|name| name.parse().ok())
-        .filter(|pid| runs(*pid, binary) && command_line(*pid).iter().any(|part| part == argument))
+        .filter(|pid| runs(*pid, binary) && command_line(*pid).iter().any(named))
         .collect();
     found.sort_unstable();
     found

@@ -2,7 +2,7 @@
 
 use crate::process::{self, Failure, Result};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The one platform that is built and shipped; dependencies of other platforms are not ours to judge.
@@ -10,18 +10,14 @@ const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
 #[derive(Deserialize)]
 pub struct Metadata {
+    /// The workspace's own crates.
     pub packages: Vec<Package>,
-    pub workspace_members: Vec<String>,
     pub target_directory: PathBuf,
-    pub resolve: Option<Resolve>,
 }
 
 #[derive(Deserialize)]
 pub struct Package {
-    pub id: String,
     pub name: String,
-    pub version: String,
-    pub license: Option<String>,
     pub dependencies: Vec<Dependency>,
 }
 
@@ -31,71 +27,56 @@ pub struct Dependency {
     pub kind: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub struct Resolve {
-    pub nodes: Vec<Node>,
-}
-
-#[derive(Deserialize)]
-pub struct Node {
-    pub id: String,
-    pub deps: Vec<NodeDependency>,
-}
-
-#[derive(Deserialize)]
-pub struct NodeDependency {
-    pub pkg: String,
-    pub dep_kinds: Vec<DependencyKind>,
-}
-
-#[derive(Deserialize)]
-pub struct DependencyKind {
-    pub kind: Option<String>,
-}
-
 impl Metadata {
     pub fn read() -> Result<Self> {
-        let text = process::output(
-            "cargo",
-            &["metadata", "--format-version", "1", "--locked", "--all-features", "--filter-platform", PLATFORM],
-        )?;
+        let text = process::output("cargo", &["metadata", "--format-version", "1", "--locked", "--no-deps"])?;
         serde_json::from_str(&text).map_err(|error| Failure(format!("cargo metadata: {error}")))
     }
+}
 
-    /// The workspace's own crates.
-    pub fn members(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().filter(|package| self.workspace_members.contains(&package.id))
-    }
+/// A package that ends up in something built here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Built {
+    pub name: String,
+    pub version: String,
+    pub licence: String,
+}
 
-    /// Every package that ends up in something built here: tests and build scripts included.
-    pub fn third_party(&self) -> impl Iterator<Item = &Package> {
-        let nodes: BTreeSet<&str> = self.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| node.id.as_str()).collect();
-        self.packages
-            .iter()
-            .filter(move |package| nodes.contains(package.id.as_str()) && !self.workspace_members.contains(&package.id))
-    }
+/// Everything that this workspace compiles: tests and build scripts included.
+pub fn everything_built() -> Result<BTreeSet<Built>> {
+    tree(&["--workspace", "--all-features"])
+}
 
-    /// Names of everything that the crate `name` links, directly or not (dev and build dependencies aside).
-    pub fn linked_by(&self, name: &str) -> BTreeSet<&str> {
-        let nodes: BTreeMap<&str, &Node> =
-            self.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (node.id.as_str(), node)).collect();
-        let names: BTreeMap<&str, &str> =
-            self.packages.iter().map(|package| (package.id.as_str(), package.name.as_str())).collect();
-        let mut queue: Vec<&str> =
-            self.members().filter(|package| package.name == name).map(|package| package.id.as_str()).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(id) = queue.pop() {
-            let normal = nodes
-                .get(id)
-                .into_iter()
-                .flat_map(|node| &node.deps)
-                .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind.is_none()));
-            for dependency in normal {
-                if seen.insert(dependency.pkg.as_str()) {
-                    queue.push(&dependency.pkg);
-                }
-            }
-        }
-        seen.into_iter().filter_map(|id| names.get(id).copied()).collect()
+/// What the crate `name` links, itself included (dev and build dependencies aside).
+pub fn linked_by(name: &str) -> Result<BTreeSet<Built>> {
+    tree(&["--package", name, "--edges", "normal"])
+}
+
+/// `cargo tree` rather than the graph of `cargo metadata`, which also holds optional dependencies that nothing turns on.
+fn tree(arguments: &[&str]) -> Result<BTreeSet<Built>> {
+    let always = ["tree", "--locked", "--target", PLATFORM, "--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"];
+    let text = process::output("cargo", &[always.as_slice(), arguments].concat())?;
+    text.lines().filter(|line| !line.is_empty()).map(parse).collect()
+}
+
+/// `name v1.2.3 (proc-macro)|MIT OR Apache-2.0`
+fn parse(line: &str) -> Result<Built> {
+    let strange = || Failure(format!("cargo tree: {line}"));
+    let (package, licence) = line.rsplit_once('|').ok_or_else(strange)?;
+    let mut words = package.split_whitespace();
+    let (Some(name), Some(version)) = (words.next(), words.next()) else { return Err(strange()) };
+    Ok(Built { name: name.into(), version: version.trim_start_matches('v').into(), licence: licence.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_cargo_tree_are_read() {
+        let built = parse("serde_derive v1.0.1 (proc-macro)|MIT OR Apache-2.0").expect("a package");
+        let expected = Built { name: "serde_derive".into(), version: "1.0.1".into(), licence: "MIT OR Apache-2.0".into() };
+        assert_eq!(built, expected);
+        assert!(parse("nonsense").is_err());
     }
 }

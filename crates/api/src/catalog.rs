@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The built-ins that a management plane serves beside its records: group and plural.
-pub const MANAGEMENT: [(&str, &str); 19] = [
+pub const MANAGEMENT: [(&str, &str); 17] = [
     ("", "namespaces"),
     ("", "configmaps"),
     ("", "secrets"),
@@ -28,8 +28,6 @@ pub const MANAGEMENT: [(&str, &str); 19] = [
     ("rbac.authorization.k8s.io", "rolebindings"),
     ("rbac.authorization.k8s.io", "roles"),
     ("coordination.k8s.io", "leases"),
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-    ("apiregistration.k8s.io", "apiservices"),
 ];
 
 /// An API group as discovery lists it.

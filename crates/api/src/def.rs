@@ -41,6 +41,7 @@ impl Default for Hooks {
 }
 
 /// Between a served version and the one it is stored as: pure rewrites of a whole document.
+/// A request's own hooks run first; after `to_storage` those of the stored form run too.
 #[derive(Clone, Copy, Debug)]
 pub struct Conversion {
     pub to_storage: fn(Doc) -> Doc,

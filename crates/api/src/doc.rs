@@ -176,6 +176,18 @@ pub fn same(a: &Doc, b: &Doc) -> bool {
     }
 }
 
+/// The members that differ, one line each, old then new.
+pub fn difference(new: &Doc, old: &Doc) -> String {
+    let mut keys: Vec<&String> = map(new).chain(map(old)).map(|(key, _)| key).collect();
+    keys.sort();
+    keys.dedup();
+    let differing = keys.into_iter().filter_map(|key| {
+        let (before, after) = (old.get(key).unwrap_or(&NULL), new.get(key).unwrap_or(&NULL));
+        (!same(before, after)).then(|| format!("- {key}: {before}\n+ {key}: {after}\n"))
+    });
+    differing.collect()
+}
+
 /// The member, made an empty map when it is absent or null.
 pub fn ensure<'a>(doc: &'a mut Doc, key: &str) -> &'a mut Doc {
     let member = entries(doc).entry(key).or_insert(Doc::Null);

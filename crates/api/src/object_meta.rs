@@ -28,9 +28,25 @@ pub fn validate(def: &ResourceDef, doc: &Doc, errors: &mut FieldErrors) {
     namespace(def, &meta, errors);
     common(&meta, errors);
     finalizers(&meta.get("finalizers"), errors);
+    if is_kubernetes(&def.gvr.group) {
+        standard_finalizers(&meta.get("finalizers"), errors);
+    }
 }
 
-/// (new, old), beside [`validate`] of the new one's labels, annotations and owners.
+/// Kubernetes' own groups; custom resources and records may use finalizers of any name.
+fn is_kubernetes(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io")
+}
+
+fn standard_finalizers(finalizers: &View<'_>, errors: &mut FieldErrors) {
+    for finalizer in finalizers.items() {
+        if !finalizer.str().contains('/') && !["kubernetes", ORPHAN, FOREGROUND].contains(&finalizer.str()) {
+            finalizer.invalid(errors, "name is neither a standard finalizer name nor is it fully qualified");
+        }
+    }
+}
+
+/// (new, old). [`validate`] is for updates too: this adds what only a change can do wrong.
 pub fn validate_update(new: &Doc, old: &Doc, errors: &mut FieldErrors) {
     let (new, old) = (View::root(new).get("metadata"), View::root(old).get("metadata"));
     if old.get("deletionTimestamp").is_set() {
@@ -49,7 +65,6 @@ pub fn validate_update(new: &Doc, old: &Doc, errors: &mut FieldErrors) {
     for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         new.get(field).immutable(&old.get(field), errors);
     }
-    common(&new, errors);
 }
 
 /// What a PUT without resourceVersion gets where the kind does not allow it.
@@ -220,6 +235,17 @@ mod tests {
             let mut errors = FieldErrors::default();
             validate(&def(), &doc, &mut errors);
             assert_eq!(texts(errors), expected.into_iter().collect::<Vec<_>>(), "{field}");
+        }
+    }
+
+    #[test]
+    fn only_kubernetes_kinds_ask_for_qualified_finalizers() {
+        let doc = json!({"metadata": {"name": "a", "namespace": "b", "finalizers": ["mine"]}});
+        let text = "metadata.finalizers[0]: Invalid value: \"mine\": name is neither a standard finalizer name nor is it fully qualified";
+        for (api_version, expected) in [("apps/v1", vec![text]), ("test.example/v1", vec![])] {
+            let mut errors = FieldErrors::default();
+            validate(&ResourceDef::record(api_version, "Thing", "things"), &doc, &mut errors);
+            assert_eq!(texts(errors), expected, "{api_version}");
         }
     }
 

@@ -81,8 +81,10 @@ fn service_range(cidr: &str) -> Doc {
 /// The range is in force from the moment the allocator knows it, which it does by configuration.
 async fn mark_range_ready(server: &ApiServer, client: &Client) -> Result<()> {
     let ranges = Gvr::new("networking.k8s.io", "v1", "servicecidrs");
-    server.caches.fresh().await?;
-    let Some(range) = server.lookup("networking.k8s.io", "v1", "servicecidrs", "", "kubernetes") else { return Ok(()) };
+    if server.published.catalog.by_gvr(&ranges).is_none() {
+        return Ok(());
+    }
+    let Some(range) = client.find(ranges.clone(), "", "kubernetes").await? else { return Ok(()) };
     if range.get("/status/conditions/0/type") == "Ready" {
         return Ok(());
     }

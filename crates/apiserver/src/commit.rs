@@ -77,30 +77,57 @@ impl Plan {
 impl ApiServer {
     /// Stores `doc` as planned. A dry run checks what it can and stores nothing.
     pub(crate) async fn commit(&self, cx: &Cx<'_>, plan: Plan, doc: &Doc) -> Result<Result<Arc<Object>, Lost>> {
-        let stored = self.stored_form(cx, doc);
-        let bytes = Bytes::from(meta::object::canonical(&stored));
-        if bytes.len() > self.config.max_object_bytes {
+        let draft = self.cache_of(&cx.def)?.draft(&self.stored_form(cx, doc)).map_err(Status::internal)?;
+        if draft.stored().len() > self.config.max_object_bytes {
             return Err(Status::too_large(self.config.max_object_bytes));
         }
-        let at =
-            |revision| Object::from_stored(bytes.clone(), revision).map(|o| self.shown_form(cx, o)).map_err(Status::internal)?;
         if cx.call.options.dry_run {
-            return self.rehearse(&plan).await.map(|lost| match lost {
+            return match self.rehearse(&plan).await? {
                 Some(lost) => Ok(Err(lost)),
-                None => at(current_version(doc)).map(Ok),
-            })?;
+                None => shown(&cx.def, draft.with_revision(current_version(doc)).shared()).map(Ok),
+            };
         }
-        let (compares, mut writes) = (plan.compares, plan.claims);
-        writes.push(match plan.act {
-            Act::Put => Write::Put { key: plan.key.clone(), value: bytes.clone(), sensitive: cx.def.sensitive },
-            Act::Delete => Write::Delete { key: plan.key.clone() },
-        });
+        match plan.act {
+            Act::Delete => {
+                let outcome =
+                    self.write(cx, &plan.key, plan.compares, plan.claims, Write::Delete { key: plan.key.clone() }).await?;
+                Ok(match outcome {
+                    Ok(revision) => Ok(shown(&cx.def, draft.with_revision(revision).shared())?),
+                    Err(lost) => Err(lost),
+                })
+            }
+            Act::Put => {
+                let value = draft.stored().clone();
+                let prepared = self.caches.handoff.offer(draft);
+                let put = Write::Put { key: plan.key.clone(), value: value.clone(), sensitive: cx.def.sensitive };
+                let outcome = self.write(cx, &plan.key, plan.compares, plan.claims, put).await;
+                if !matches!(outcome, Ok(Ok(_))) {
+                    self.caches.handoff.take(&value);
+                }
+                Ok(match outcome? {
+                    Ok(revision) => Ok(shown(&cx.def, prepared.at(revision))?),
+                    Err(lost) => Err(lost),
+                })
+            }
+        }
+    }
+
+    /// One transaction: the object's own write and the claims that go with it.
+    async fn write(
+        &self,
+        cx: &Cx<'_>,
+        key: &str,
+        compares: Vec<Compare>,
+        mut writes: Vec<Write>,
+        own: Write,
+    ) -> Result<Result<u64, Lost>> {
+        writes.push(own);
         match self.caches.store().txn(Txn { compares, writes }).await.map_err(store_error)? {
             TxnOutcome::Committed { revision } => {
-                self.history.wrote(self);
-                at(revision).map(Ok)
+                self.wrote(&cx.def.kind);
+                Ok(Ok(revision))
             }
-            TxnOutcome::Failed { key, .. } => Ok(Err(lost(&plan.key, key))),
+            TxnOutcome::Failed { key: failed, .. } => Ok(Err(lost(key, failed))),
         }
     }
 
@@ -121,11 +148,6 @@ impl ApiServer {
             Some(convert) => std::borrow::Cow::Owned((convert.to_storage)(doc.clone())),
             None => std::borrow::Cow::Borrowed(doc),
         }
-    }
-
-    /// A stored object in the version that was asked for.
-    pub(crate) fn shown_form(&self, cx: &Cx<'_>, object: Object) -> Result<Arc<Object>> {
-        shown(&cx.def, Arc::new(object))
     }
 }
 

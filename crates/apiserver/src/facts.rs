@@ -19,6 +19,15 @@ impl ApiServer {
         self.definition(target).is_some_and(|def| self.published.catalog.type_of(&def).is_some())
     }
 
+    /// Records have no protobuf form. What is not served at all is refused later, as not found.
+    pub(crate) fn takes_protobuf(&self, target: &Target) -> bool {
+        self.definition(target).is_none_or(|def| self.published.catalog.type_of(&def).is_some())
+    }
+
+    pub(crate) fn schema(&self) -> &schema::Schema {
+        self.published.catalog.schema()
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }

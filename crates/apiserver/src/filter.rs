@@ -10,17 +10,19 @@ use std::sync::Arc;
 pub struct Filter {
     labels: LabelSelector,
     fields: FieldSelector,
-    def: Arc<ResourceDef>,
+    /// The form that is stored, whose fields the cache holds.
+    stored: Arc<ResourceDef>,
+    served: Arc<ResourceDef>,
     /// Local key prefix that holds everything selected.
     pub prefix: String,
 }
 
 impl Filter {
-    pub fn new(def: &Arc<ResourceDef>, target: &Target, options: &Options) -> Result<Self> {
+    pub fn new(stored: &Arc<ResourceDef>, def: &Arc<ResourceDef>, target: &Target, options: &Options) -> Result<Self> {
         let labels = LabelSelector::parse(&options.label_selector)
             .map_err(|why| Status::bad_request(format!("unable to parse label selector: {why}")))?;
         let fields = FieldSelector::parse(&options.field_selector).map_err(Status::bad_request)?;
-        if let Some(unknown) = fields.0.iter().find(|t| field_index(def, &t.field).is_none()) {
+        if let Some(unknown) = fields.0.iter().find(|t| field_index(stored, def, &t.field).is_none()) {
             let message = format!("field label not supported: {}", unknown.field);
             return Err(Status::bad_request(message));
         }
@@ -30,7 +32,7 @@ impl Filter {
             (namespace, Some(name)) => format!("{namespace}/{name}"),
             (namespace, None) => format!("{namespace}/"),
         };
-        Ok(Self { labels, fields, def: def.clone(), prefix })
+        Ok(Self { labels, fields, stored: stored.clone(), served: def.clone(), prefix })
     }
 
     pub fn is_everything(&self) -> bool {
@@ -42,10 +44,10 @@ impl Filter {
     }
 
     fn value<'a>(&self, object: &'a Object, field: &str) -> Option<&'a str> {
-        match field_index(&self.def, field)? {
+        match field_index(&self.stored, &self.served, field)? {
             Field::Name => Some(&object.meta.name),
             Field::Namespace => Some(&object.meta.namespace),
-            Field::At(index) => object.fields.get(index).map(String::as_str),
+            Field::At(index) => object.fields.get(index),
         }
     }
 }
@@ -56,13 +58,15 @@ enum Field {
     At(usize),
 }
 
-fn field_index(def: &ResourceDef, field: &str) -> Option<Field> {
+/// Where the stored form keeps a field of the served form. The cache holds the stored kind's fields, in its order.
+fn field_index(stored: &ResourceDef, served: &ResourceDef, field: &str) -> Option<Field> {
     match field {
         "metadata.name" => Some(Field::Name),
-        "metadata.namespace" if def.namespaced => Some(Field::Namespace),
+        "metadata.namespace" if served.namespaced => Some(Field::Namespace),
+        _ if !served.is_selectable(field) => None,
         _ => {
-            let named = |f: &str| f.split_once('=').map_or(f, |(name, _)| name) == field;
-            def.selectable.iter().position(|f| named(f)).map(Field::At)
+            let stored_name = served.stored_field(field);
+            stored.selectable.iter().position(|f| **f == *stored_name).map(Field::At)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! **Invariant**: nothing else opens the store, and nobody gets past authentication, authorization and admission.
 
 mod admission;
+mod alarm;
 mod allocate;
 mod authn;
 mod bootstrap;

@@ -2,10 +2,9 @@
 
 use crate::structure::Structure;
 use api::{Catalog, ResourceDef};
-use meta::{Doc, GroupVersion};
 use std::sync::Arc;
 use wire::discovery::{Discovery, Surface};
-use wire::openapi::{Definitions, OpenApi};
+use wire::openapi::{CustomKind, OpenApi, Served};
 
 /// What one set of kinds looks like to everyone: made once per minor and process.
 pub struct Published {
@@ -21,7 +20,7 @@ impl Published {
         let catalog = Arc::new(catalog);
         let defs: Vec<Arc<ResourceDef>> = catalog.iter().cloned().collect();
         let discovery = Discovery::new(&Surface::new(defs.iter().map(Arc::as_ref)));
-        let openapi = OpenApi::new(defs, Arc::new(FromSchema { catalog: catalog.clone() }));
+        let openapi = OpenApi::new(defs, Arc::new(Served::new(catalog.schema().clone(), records(&catalog))));
         let structure = Structure::new(catalog.clone())?;
         Ok(Arc::new(Self { catalog, structure, discovery, openapi }))
     }
@@ -49,24 +48,11 @@ impl Published {
     }
 }
 
-struct FromSchema {
-    catalog: Arc<Catalog>,
-}
-
-impl Definitions for FromSchema {
-    fn version(&self) -> String {
-        format!("v1.{}.0", self.catalog.minor())
-    }
-    fn v3(&self, version: &GroupVersion) -> Doc {
-        self.catalog.schema().openapi_v3_schemas(&version.group, &version.version)
-    }
-    fn v2(&self) -> Doc {
-        self.catalog.schema().openapi_v2_definitions()
-    }
-    fn fingerprint(&self, version: &GroupVersion) -> String {
-        format!("1.{} {version}", self.catalog.minor())
-    }
-    fn strategic(&self, def: &ResourceDef) -> bool {
-        self.catalog.type_of(def).is_some()
-    }
+/// Kinds whose structure is not in the tables.
+fn records(catalog: &Catalog) -> Vec<CustomKind> {
+    let structural = |def: &Arc<ResourceDef>| {
+        let structural = catalog.structural_of(def)?.clone();
+        Some(CustomKind { def: def.clone(), structural, fingerprint: format!("1.{}", catalog.minor()) })
+    };
+    catalog.iter().filter_map(structural).collect()
 }

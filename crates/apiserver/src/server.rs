@@ -1,20 +1,21 @@
 //! One control plane's API server: the one path that every request takes.
 
 use crate::admission::Plugins;
+use crate::alarm::Alarm;
 use crate::authn::Authenticators;
 use crate::cache::{Caches, ResourceCache};
 use crate::config::Config;
-use crate::history::History;
+use crate::filter::Filter;
 use crate::published::Published;
 use api::ResourceDef;
 use auth::{Attributes, Authorizer, Decision};
-use client::{Call, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
+use client::{Call, ChangeStream, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
 use futures::StreamExt;
 use meta::status::Result;
 use meta::time::SharedClock;
 use meta::{FieldSelector, Status, User};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio_util::sync::CancellationToken;
 
 /// A control plane's API server. Everyone, in process or over TLS, comes in through [`ApiServer::handle`] or
@@ -28,7 +29,10 @@ pub struct ApiServer {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) rbac: Arc<auth::rbac::RbacIndex>,
     pub(crate) plugins: Plugins,
-    pub(crate) history: History,
+    pub(crate) compaction: Alarm,
+    /// Where the next compaction reaches to.
+    pub(crate) compacted: AtomicU64,
+    pub(crate) expiry: Alarm,
     /// The caches are being fed.
     pub(crate) following: AtomicBool,
     /// What every cluster starts with is there.
@@ -135,6 +139,11 @@ impl ApiServer {
         }
     }
 
+    /// What the call's selectors select.
+    pub(crate) fn filter(&self, cx: &Cx<'_>) -> Result<Filter> {
+        Filter::new(&self.published.catalog.storage_of(&cx.def), &cx.def, &cx.call.target, &cx.call.options)
+    }
+
     pub(crate) fn cache_of(&self, def: &ResourceDef) -> Result<Arc<ResourceCache>> {
         self.caches.of(def.storage()).ok_or_else(|| Status::internal(format!("{} are not stored", def.group_resource())))
     }
@@ -201,5 +210,8 @@ impl Transport for InProcess {
     }
     async fn watch(&self, call: Call) -> Result<WatchStream> {
         self.server.handle_watch(&self.user, &call).await
+    }
+    async fn changes(&self) -> Result<ChangeStream> {
+        self.server.handle_changes(&self.user).await
     }
 }

@@ -1,11 +1,11 @@
 //! Bringing a control plane's API server up: load, index, authorize, bootstrap.
 
 use crate::admission::PLUGINS;
+use crate::alarm::Alarm;
 use crate::authn::{Authenticators, TokenCache};
 use crate::bootstrap;
 use crate::cache::{Caches, FeedError};
 use crate::config::Config;
-use crate::history::History;
 use crate::published::Published;
 use crate::server::ApiServer;
 use auth::authorizer::{AlwaysAllowPaths, PrivilegedGroups};
@@ -16,7 +16,7 @@ use auth::{Authorizer, Union};
 use meta::time::SharedClock;
 use meta::{Gvr, Object};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use storage::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,15 +48,17 @@ impl ApiServer {
         let rbac = Arc::new(RbacIndex::default());
         feed_rbac(&caches, &rbac);
         let graph = Arc::new(NodeGraph::default());
-        feed_nodes(&caches, &graph);
+        feed_nodes(&published, &caches, &graph);
         let nodes = Arc::new(NodeAuthorizer::new(graph, config.minor));
         let authorizers: Vec<Arc<dyn Authorizer>> =
             vec![Arc::new(PrivilegedGroups), Arc::new(AlwaysAllowPaths), nodes, config.access.clone(), rbac.clone()];
-        let server = Arc::new(Self {
+        let server = Arc::new_cyclic(|me| Self {
             authenticators: Authenticators { issuer, callers: TokenCache::default() },
             authorizer: Arc::new(Union(authorizers)),
             plugins: PLUGINS,
-            history: History::new(tasks.clone()),
+            compaction: Alarm::new(tasks.clone(), me.clone(), |server| Box::pin(server.compact())),
+            compacted: AtomicU64::new(caches.applied()),
+            expiry: Alarm::new(tasks.clone(), me.clone(), |server| Box::pin(server.expire_events())),
             following: AtomicBool::new(true),
             bootstrapped: AtomicBool::new(false),
             config,
@@ -66,20 +68,31 @@ impl ApiServer {
             rbac,
             stop,
         });
-        server.history.attach(&server);
         tasks.spawn(follow(server.clone()));
+        server.clone().expire_events().await;
         bootstrap::run(&server).await?;
         server.bootstrapped.store(true, std::sync::atomic::Ordering::Release);
         Ok(server)
     }
 }
 
-/// Feeds the caches until the control plane stops. Without the feed nothing can be served: readiness says so.
+/// Feeds the caches until the control plane stops. Without the feed nothing can be served: whatever ends it, a panic
+/// included, ends the control plane, and whoever runs it starts another.
 async fn follow(server: Arc<ApiServer>) {
+    let _ends = EndsWithMe(server.clone());
     if let Some(Err(error)) = server.stop.run_until_cancelled(server.caches.clone().follow()).await {
         tracing::error!(cluster = server.config.cluster, %error, "the watch cache stopped");
     }
-    server.following.store(false, std::sync::atomic::Ordering::Release);
+}
+
+struct EndsWithMe(Arc<ApiServer>);
+
+impl Drop for EndsWithMe {
+    fn drop(&mut self) {
+        self.0.following.store(false, std::sync::atomic::Ordering::Release);
+        self.0.caches.end();
+        self.0.stop.cancel();
+    }
 }
 
 fn feed_rbac(caches: &Caches, index: &Arc<RbacIndex>) {
@@ -97,8 +110,9 @@ fn feed_rbac(caches: &Caches, index: &Arc<RbacIndex>) {
     }
 }
 
-/// The node authorizer's graph needs pods (which reference the rest), and volumes with their attachments.
-fn feed_nodes(caches: &Caches, graph: &Arc<NodeGraph>) {
+/// The node authorizer's graph needs pods (which reference the rest), and volumes with their attachments. What names no
+/// node counts as absent there: where the cache knows that, no document is parsed to find it out.
+fn feed_nodes(published: &Published, caches: &Caches, graph: &Arc<NodeGraph>) {
     let kinds = [
         ("", "pods", GraphKind::Pod),
         ("", "persistentvolumes", GraphKind::PersistentVolume),
@@ -107,9 +121,12 @@ fn feed_nodes(caches: &Caches, graph: &Arc<NodeGraph>) {
         ("certificates.k8s.io", "podcertificaterequests", GraphKind::PodCertificateRequest),
     ];
     for (group, resource, kind) in kinds {
-        let graph = graph.clone();
-        listen(caches, &Gvr::new(group, "v1", resource), move |namespace, name, object| {
-            graph.apply(kind, namespace, name, object.map(Object::to_doc).as_ref());
+        let (graph, gvr) = (graph.clone(), Gvr::new(group, "v1", resource));
+        let def = published.catalog.by_gvr(&gvr);
+        let node_name = def.and_then(|def| def.selectable.iter().position(|field| *field == "spec.nodeName"));
+        listen(caches, &gvr, move |namespace, name, object| {
+            let has_node = |object: &&Object| node_name.is_none_or(|at| object.fields.get(at).is_some_and(|n| !n.is_empty()));
+            graph.apply(kind, namespace, name, object.filter(has_node).map(Object::to_doc).as_ref());
         });
     }
 }

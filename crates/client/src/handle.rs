@@ -1,6 +1,8 @@
 //! The convenient face of a transport.
 
-use crate::{Body, Call, DeleteOptions, List, Options, PatchKind, Reply, ReplyBody, Result, Transport, Verb, WatchStream};
+use crate::{
+    Body, Call, ChangeStream, DeleteOptions, List, Options, PatchKind, Reply, ReplyBody, Result, Transport, Verb, WatchStream,
+};
 use meta::{Doc, Gvr, Object, Status};
 use std::sync::Arc;
 
@@ -73,6 +75,18 @@ impl Client {
         self.object(Call::new(Verb::Update, resource.into(), namespace, name).body(doc)).await
     }
 
+    /// As [`Client::update`], of a subresource such as `status`.
+    pub async fn update_subresource(
+        &self,
+        resource: impl Into<Gvr>,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        doc: Doc,
+    ) -> Result<Arc<Object>> {
+        self.object(Call::new(Verb::Update, resource.into(), namespace, name).subresource(subresource).body(doc)).await
+    }
+
     /// A merge patch of the object itself (`subresource` empty) or of a subresource such as `status`.
     pub async fn patch(
         &self,
@@ -90,6 +104,16 @@ impl Client {
     pub async fn delete(&self, resource: impl Into<Gvr>, namespace: &str, name: &str, delete: DeleteOptions) -> Result<Reply> {
         let options = Options { delete, ..Options::default() };
         self.call(Call::new(Verb::Delete, resource.into(), namespace, name).options(options)).await
+    }
+
+    /// Deletes everything that `options` selects.
+    pub async fn delete_collection(&self, resource: impl Into<Gvr>, namespace: &str, options: Options) -> Result<()> {
+        self.call(Call::new(Verb::DeleteCollection, resource.into(), namespace, "").options(options)).await.map(drop)
+    }
+
+    /// Objects of all kinds, where the transport offers it.
+    pub async fn changes(&self) -> Result<ChangeStream> {
+        self.transport.changes().await
     }
 
     async fn object(&self, call: Call) -> Result<Arc<Object>> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::Stream;
-use meta::{Object, Status};
+use meta::{Gvr, Object, Status};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -63,3 +63,14 @@ pub enum WatchItem {
 }
 
 pub type WatchStream = Pin<Box<dyn Stream<Item = WatchItem> + Send>>;
+
+/// One change of any kind, in the form and under the resource that the server stores it as.
+#[derive(Clone, Debug)]
+pub struct ObjectFeed {
+    pub resource: Gvr,
+    pub event: Arc<Event>,
+}
+
+/// Everything there is, as added, then every change in the order it was committed. Ends when its reader falls too far
+/// behind or the server stops; the reader then starts over.
+pub type ChangeStream = Pin<Box<dyn Stream<Item = ObjectFeed> + Send>>;

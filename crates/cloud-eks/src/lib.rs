@@ -1,1 +1,27 @@
-//! cloud-eks
+//! Amazon EKS: clusters and access entries as records, the operations over them, and the reconciler that makes a
+//! cluster true.
+//!
+//! **Invariant**: a status moves by facts. A cluster is ACTIVE only after its endpoint has answered `/readyz` under the
+//! certificate that DescribeCluster shows; nothing here waits for a time to pass.
+
+mod access_policies;
+mod cluster;
+mod control;
+mod describe;
+mod entries;
+mod failures;
+mod operations;
+mod plan;
+mod records;
+mod service;
+mod states;
+mod tags;
+mod validate;
+mod versions;
+
+pub use access_policies::ACCESS_POLICIES;
+pub use control::{ClusterControl, ReadyProbe};
+pub use records::{ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, records};
+pub use service::{Config, Eks};
+pub use states::{ClusterStatus, ControlPlanePhase};
+pub use versions::{DEFAULT_VERSION, VERSIONS, Version};

@@ -1,1 +1,17 @@
-//! cloud-sts
+//! AWS Security Token Service: who a caller is, temporary credentials for roles, and the verification of every signature.
+//!
+//! **Invariant**: secrets are read here and nowhere else. Temporary credentials are stored nowhere: the session token is
+//! the session, sealed with a key of this service's own.
+
+mod credentials;
+mod operations;
+mod policies;
+mod records;
+mod sealing;
+mod service;
+mod session;
+
+pub use credentials::CredentialVerifier;
+pub use records::{SEALING_KEYS, records};
+pub use sealing::{SealingKeys, bootstrap};
+pub use service::Sts;

@@ -5,11 +5,11 @@ use apiserver::{ApiServer, CallerVerifier, Config, HttpHandler, MAX_OBJECT_BYTES
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
+use controllers::KindFacts;
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use storage::Store;
 use tokio::net::TcpListener;
@@ -100,6 +100,18 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Starts what makes the cluster's objects true.
+    pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, clock: &SharedClock) {
+        let server = self.server.clone();
+        controllers::start(controllers::Context {
+            client: Arc::new(move |user| server.client(user)),
+            kinds,
+            root_ca_pem: keys.authority.certificate_pem().to_owned(),
+            clock: clock.clone(),
+            runtime: self.runtime.clone(),
+        });
+    }
+
     /// Ends watches and controllers, lets requests finish.
     pub async fn stop(&self) {
         self.runtime.shutdown().await;
@@ -126,9 +138,4 @@ pub fn server_tls(keys: &Keys, names: &[String], clock: &SharedClock) -> Result<
         .map_err(|e| tls_error(&e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// Where a control plane is to listen: the address it had before, or the first free one of its own.
-pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }

@@ -1,1 +1,52 @@
-//! controllers
+//! What makes a cluster's objects true: the controllers, each with a user of its own, and the one list of them.
+//!
+//! **Invariant**: a controller acts through the API only, with the permissions of its bootstrap role.
+
+mod clusterrole_aggregation;
+mod context;
+mod garbage_collector;
+mod kinds;
+mod namespace;
+mod root_ca;
+mod service_account;
+
+pub use context::{ClientFor, Context, KindFacts};
+
+use context::Cx;
+use reconcile::Informers;
+
+/// A controller: the service account that it acts as, and how it starts.
+pub struct Entry {
+    pub name: &'static str,
+    start: fn(&Cx),
+}
+
+/// Every controller of a control plane.
+pub const CONTROLLERS: &[Entry] = &[
+    Entry { name: namespace::NAME, start: namespace::start },
+    Entry { name: garbage_collector::NAME, start: garbage_collector::start },
+    Entry { name: service_account::NAME, start: service_account::start },
+    Entry { name: root_ca::NAME, start: root_ca::start },
+    Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+];
+
+/// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.
+pub fn start(context: Context) -> std::sync::Arc<Informers> {
+    let cx = Cx::new(context);
+    CONTROLLERS.iter().for_each(|controller| (controller.start)(&cx));
+    cx.informers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_controller_has_a_bootstrap_role_of_its_own() {
+        for controller in CONTROLLERS {
+            let role = format!("system:controller:{}", controller.name);
+            let rules = auth::bootstrap::cluster_role_rules(&role, auth::bootstrap::DEFAULT_MINOR);
+            assert!(rules.is_some_and(|r| !r.is_empty()), "{role}");
+        }
+    }
+}

@@ -1,7 +1,24 @@
 //! Label and field selectors, parsed and matched as k8s.io/apimachinery `pkg/labels` and `pkg/fields` do.
 
-use crate::Doc;
+use crate::{Doc, Labels};
 use std::collections::BTreeMap;
+
+/// Labels in any form that a selector can look into.
+pub trait LabelSet {
+    fn value_of(&self, key: &str) -> Option<&str>;
+}
+
+impl LabelSet for BTreeMap<String, String> {
+    fn value_of(&self, key: &str) -> Option<&str> {
+        self.get(key).map(String::as_str)
+    }
+}
+
+impl LabelSet for Labels {
+    fn value_of(&self, key: &str) -> Option<&str> {
+        self.get(key)
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requirement {
@@ -18,13 +35,13 @@ pub enum Requirement {
 pub struct LabelSelector(pub Vec<Requirement>);
 
 impl Requirement {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let number = |key: &String| labels.get(key).and_then(|v| v.parse::<i64>().ok());
+    fn matches(&self, labels: &impl LabelSet) -> bool {
+        let number = |key: &str| labels.value_of(key).and_then(|v| v.parse::<i64>().ok());
         match self {
-            Self::In(key, values) => labels.get(key).is_some_and(|v| values.contains(v)),
-            Self::NotIn(key, values) => labels.get(key).is_none_or(|v| !values.contains(v)),
-            Self::Exists(key) => labels.contains_key(key),
-            Self::NotExists(key) => !labels.contains_key(key),
+            Self::In(key, values) => labels.value_of(key).is_some_and(|v| values.iter().any(|wanted| wanted == v)),
+            Self::NotIn(key, values) => labels.value_of(key).is_none_or(|v| values.iter().all(|refused| refused != v)),
+            Self::Exists(key) => labels.value_of(key).is_some(),
+            Self::NotExists(key) => labels.value_of(key).is_none(),
             Self::GreaterThan(key, bound) => number(key).is_some_and(|n| n > *bound),
             Self::LessThan(key, bound) => number(key).is_some_and(|n| n < *bound),
         }
@@ -32,7 +49,7 @@ impl Requirement {
 }
 
 impl LabelSelector {
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn matches(&self, labels: &impl LabelSet) -> bool {
         self.0.iter().all(|r| r.matches(labels))
     }
     pub fn is_empty(&self) -> bool {

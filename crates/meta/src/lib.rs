@@ -8,14 +8,16 @@ pub mod names;
 pub mod object;
 pub mod quantity;
 pub mod status;
+pub mod texts;
 pub mod time;
 pub mod user;
 
 pub use field::{FieldErrors, Path};
 pub use group::{GroupKind, GroupResource, GroupVersion, Gvk, Gvr};
-pub use labels::{FieldSelector, LabelSelector};
+pub use labels::{FieldSelector, LabelSelector, LabelSet};
 pub use object::{Meta, Object, OwnerReference};
 pub use status::{Reason, Status};
+pub use texts::{Labels, Texts};
 pub use time::{Clock, SystemClock, Time};
 pub use user::User;
 

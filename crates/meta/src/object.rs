@@ -1,9 +1,8 @@
 //! A stored object: its JSON bytes, kept once and shared, and the envelope that caches and selectors need.
 
-use crate::Doc;
+use crate::{Doc, Labels, Texts};
 use bytes::Bytes;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Stored JSON starts with these bytes, so that `resourceVersion` can be spliced in without parsing.
@@ -34,7 +33,7 @@ pub struct Meta {
     pub name: String,
     pub uid: String,
     pub generation: i64,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     pub owner_references: Vec<OwnerReference>,
     pub finalizers: Vec<String>,
     pub deletion_timestamp: Option<String>,
@@ -44,6 +43,12 @@ pub struct Meta {
 impl Meta {
     pub fn is_deleting(&self) -> bool {
         self.deletion_timestamp.is_some()
+    }
+    /// Without room to grow: a cache keeps many of these.
+    fn trimmed(mut self) -> Self {
+        self.owner_references.shrink_to_fit();
+        self.finalizers.shrink_to_fit();
+        self
     }
     /// The owner with `controller: true`.
     pub fn controller(&self) -> Option<&OwnerReference> {
@@ -62,7 +67,7 @@ pub struct Object {
     pub meta: Meta,
     pub revision: u64,
     /// Values of the kind's selectable fields, in the order its definition names them.
-    pub fields: Vec<String>,
+    pub fields: Texts,
     json: Bytes,
 }
 
@@ -81,16 +86,35 @@ impl Object {
             return Err(ObjectError::NotCanonical);
         }
         let probe: Probe = serde_json::from_slice(&json)?;
-        Ok(Self { meta: probe.metadata, revision, fields: Vec::new(), json })
+        Ok(Self { meta: probe.metadata.trimmed(), revision, fields: Texts::default(), json })
     }
 
     /// Builds an object from a document, for instance a reply that was never stored.
     pub fn from_doc(doc: &Doc, revision: u64) -> Result<Self, ObjectError> {
-        Self::from_stored(Bytes::from(canonical(doc)), revision)
+        // Copied, because what grew while it was written holds up to twice the memory it needs.
+        Self::from_parsed(Bytes::copy_from_slice(&canonical(doc)), doc, revision)
     }
 
-    pub fn with_fields(mut self, fields: Vec<String>) -> Self {
+    /// A stored record that was parsed already.
+    pub fn from_parsed(json: Bytes, doc: &Doc, revision: u64) -> Result<Self, ObjectError> {
+        if !json.starts_with(HEAD) {
+            return Err(ObjectError::NotCanonical);
+        }
+        let meta = match doc.get("metadata") {
+            Some(metadata @ Doc::Object(_)) => Meta::deserialize(metadata)?,
+            _ => Meta::default(),
+        };
+        Ok(Self { meta: meta.trimmed(), revision, fields: Texts::default(), json })
+    }
+
+    pub fn with_fields(mut self, fields: Texts) -> Self {
         self.fields = fields;
+        self
+    }
+
+    /// The same object, once its revision is known.
+    pub fn with_revision(mut self, revision: u64) -> Self {
+        self.revision = revision;
         self
     }
 
@@ -192,7 +216,7 @@ mod tests {
         let back: Doc = serde_json::from_str(&text).expect("valid JSON");
         assert_eq!(back, object.to_doc());
         assert_eq!(back["metadata"]["resourceVersion"], "42");
-        assert_eq!(object.meta.labels["x"], "y");
+        assert_eq!(&object.meta.labels["x"], "y");
     }
 
     #[test]

@@ -1,1 +1,21 @@
-fn main() {}
+//! `pilothouse`: flags in, exit code out.
+
+mod cli;
+mod commands;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("pilothouse: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,10 +1,13 @@
 //! The one loop: take a key, reconcile it, hand the outcome to the queue's backoff policy.
 
 use crate::{Informer, ObjectChange, ObjectKey, Queue};
+use futures::FutureExt;
 use std::future::Future;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +27,8 @@ pub enum Error {
     Api(#[from] meta::Status),
     #[error("{0}")]
     Waiting(String),
+    #[error("the pass panicked")]
+    Panicked,
 }
 
 impl Error {
@@ -69,12 +74,14 @@ pub struct Controller<K = ObjectKey> {
     name: &'static str,
     queue: Arc<Queue<K>>,
     runtime: Runtime,
+    /// Whether each watched informer has its first list.
+    synced: Vec<watch::Receiver<bool>>,
 }
 
 impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
     pub fn new(name: &'static str, runtime: &Runtime) -> Self {
         let queue = Queue::new(runtime.tasks.clone(), runtime.stop.clone());
-        Self { name, queue, runtime: runtime.clone() }
+        Self { name, queue, runtime: runtime.clone(), synced: Vec::new() }
     }
 
     pub fn queue(&self) -> &Arc<Queue<K>> {
@@ -82,16 +89,18 @@ impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
     }
 
     /// Queues what `keys_of` makes of each change.
-    pub fn watches<I>(self, informer: &Informer, keys_of: impl Fn(&ObjectChange) -> I + Send + Sync + 'static) -> Self
+    pub fn watches<I>(mut self, informer: &Informer, keys_of: impl Fn(&ObjectChange) -> I + Send + Sync + 'static) -> Self
     where
         I: IntoIterator<Item = K>,
     {
+        self.synced.push(informer.synced_receiver());
         let queue = self.queue.clone();
         informer.on_change(move |change| keys_of(change).into_iter().for_each(|key| queue.add(key)));
         self
     }
 
-    /// Starts `workers` tasks that reconcile until the runtime stops.
+    /// Starts `workers` tasks that reconcile until the runtime stops, once every watched informer has its first list:
+    /// a pass that looks at half-filled caches would do again what is done.
     pub fn run<F, Fut>(self, workers: usize, reconcile: F)
     where
         F: Fn(K) -> Fut + Send + Sync + 'static,
@@ -100,9 +109,14 @@ impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
         let reconcile = Arc::new(reconcile);
         for _ in 0..workers {
             let (queue, reconcile, name) = (self.queue.clone(), reconcile.clone(), self.name);
+            let (synced, stop) = (self.synced.clone(), self.runtime.stop.clone());
             self.runtime.tasks.spawn(async move {
+                stop.run_until_cancelled(all_true(synced)).await;
                 while let Some(key) = queue.next().await {
-                    let outcome = reconcile(key.clone()).await;
+                    // Boxed: an idle worker should not hold room for a whole pass.
+                    let outcome = AssertUnwindSafe(Box::pin(reconcile(key.clone()))).catch_unwind().await;
+                    // A bug met on one key must not end the work on all others.
+                    let outcome = outcome.unwrap_or_else(|_| Err(Error::Panicked));
                     match &outcome {
                         Ok(Next::OnChange) => {}
                         Ok(Next::After(delay)) => queue.add_after(key.clone(), *delay),
@@ -113,6 +127,13 @@ impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
                 }
             });
         }
+    }
+}
+
+async fn all_true(flags: Vec<watch::Receiver<bool>>) {
+    for mut flag in flags {
+        // A closed channel means the informer is gone with its control plane, and the queue ends the worker.
+        drop(flag.wait_for(|done| *done).await);
     }
 }
 

@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 const EVENTS: Resource = Resource::new("", "v1", "events");
 /// How many recent events are remembered for folding.
 const REMEMBERED: usize = 256;
+/// The longest DNS subdomain.
+const MAX_NAME: usize = 253;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventType {
@@ -56,11 +58,17 @@ impl Recorder {
             }
         }
         let namespace = if about.meta.namespace.is_empty() { "default" } else { &about.meta.namespace };
-        let name = format!("{}.{:016x}", about.meta.name, self.clock.now().0.as_nanosecond());
+        let name = self.name_for(&about.meta.name);
         let doc = self.document(about, kind, level, (namespace, &name), (reason, message));
         self.client.create(EVENTS, namespace, doc).await?;
         self.remember(Seen { fold, namespace: namespace.into(), name, count: 1 });
         Ok(())
+    }
+
+    /// The object's name and the hour, as client-go's `GenerateEventName`; a fresh identifier where that is too long.
+    fn name_for(&self, about: &str) -> String {
+        let name = format!("{about}.{:016x}", self.clock.now().0.as_nanosecond());
+        if name.len() <= MAX_NAME { name } else { self.clock.new_uid() }
     }
 
     fn document(&self, about: &Object, kind: (&str, &str), level: EventType, at: (&str, &str), text: (&str, &str)) -> Doc {

@@ -9,8 +9,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A watch that ends sooner was not served.
+const SHORTEST_WATCH: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
@@ -95,14 +99,15 @@ impl Index {
 /// The cache of one kind. Handlers run in the order of the changes, on the informer's task; they must not block.
 pub struct Informer {
     resource: Resource,
+    field_selector: &'static str,
     cache: RwLock<Cache>,
     handlers: Mutex<Vec<Handler>>,
     synced: watch::Sender<bool>,
 }
 
 impl Informer {
-    fn new(resource: Resource) -> Self {
-        Self { resource, cache: RwLock::default(), handlers: Mutex::default(), synced: watch::channel(false).0 }
+    fn new(resource: Resource, field_selector: &'static str) -> Self {
+        Self { resource, field_selector, cache: RwLock::default(), handlers: Mutex::default(), synced: watch::channel(false).0 }
     }
 
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Object>> {
@@ -150,6 +155,10 @@ impl Informer {
         self.synced.subscribe().wait_for(|done| *done).await.expect("the informer outlives its waiters");
     }
 
+    pub(crate) fn synced_receiver(&self) -> watch::Receiver<bool> {
+        self.synced.subscribe()
+    }
+
     fn apply(&self, key: ObjectKey, new: Option<Arc<Object>>) {
         let handlers = self.handlers.lock();
         let old = self.cache.write().replace(key, new.clone());
@@ -173,6 +182,10 @@ impl Informer {
         }
     }
 
+    fn options(&self) -> Options {
+        Options { field_selector: self.field_selector.into(), ..Options::default() }
+    }
+
     async fn run(self: Arc<Self>, client: Client, stop: CancellationToken) {
         let mut failures = 0;
         while !stop.is_cancelled() {
@@ -189,17 +202,19 @@ impl Informer {
 
     /// Ends with Ok only when stopped.
     async fn list_and_watch(&self, client: &Client, stop: &CancellationToken, failures: &mut u32) -> Result<(), Status> {
-        let list = client.list(self.resource, "", Options::default()).await?;
+        let list = client.list(self.resource, "", self.options()).await?;
         let mut revision = list.revision;
         self.replace_all(list.items);
         *failures = 0;
         self.synced.send_replace(true);
         loop {
-            let options = Options { resource_version: revision.to_string(), ..Options::default() };
+            let options = Options { resource_version: revision.to_string(), ..self.options() };
             let mut stream = client.watch(self.resource, "", options).await?;
+            let opened = Instant::now();
             loop {
                 let item = match stop.run_until_cancelled(stream.next()).await {
                     None => return Ok(()),
+                    Some(None) if opened.elapsed() < SHORTEST_WATCH => return Err(ended_at_once()),
                     Some(None) => break,
                     Some(Some(item)) => item,
                 };
@@ -217,10 +232,18 @@ impl Informer {
     }
 }
 
+/// A server on its way out ends every watch as soon as it is opened: that is a failure to wait over, not to race with.
+fn ended_at_once() -> Status {
+    Status::new(Reason::ServiceUnavailable, "the watch ended as soon as it was opened")
+}
+
+/// What part of a kind an informer holds: a field selector, `""` for everything.
+type Selected = (Resource, &'static str);
+
 /// The informers of one client, each started when first asked for.
 pub struct Informers {
     client: Client,
-    started: Mutex<HashMap<Resource, Arc<Informer>>>,
+    started: Mutex<HashMap<Selected, Arc<Informer>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -231,17 +254,23 @@ impl Informers {
     }
 
     pub fn get(&self, resource: Resource) -> Arc<Informer> {
+        self.select(resource, "")
+    }
+
+    /// As [`Informers::get`], of the objects a field selector such as `metadata.name=default` matches: who needs one
+    /// object of each namespace need not hold them all.
+    pub fn select(&self, resource: Resource, field_selector: &'static str) -> Arc<Informer> {
         let mut started = self.started.lock();
-        let informer = started.entry(resource).or_insert_with(|| {
-            let informer = Arc::new(Informer::new(resource));
+        let informer = started.entry((resource, field_selector)).or_insert_with(|| {
+            let informer = Arc::new(Informer::new(resource, field_selector));
             self.tasks.spawn(informer.clone().run(self.client.clone(), self.stop.clone()));
             informer
         });
         informer.clone()
     }
 
-    /// Drops an informer whose kind is no longer served. Holders of the `Arc` keep a cache that no longer changes.
+    /// Drops the informers of a kind that is no longer served. Holders of an `Arc` keep a cache that no longer changes.
     pub fn forget(&self, resource: Resource) {
-        self.started.lock().remove(&resource);
+        self.started.lock().retain(|(kind, _), _| *kind != resource);
     }
 }

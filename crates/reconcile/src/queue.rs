@@ -7,6 +7,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +20,8 @@ struct State<K> {
     queued: HashSet<K>,
     working: HashSet<K>,
     failures: HashMap<K, u32>,
+    /// When a key comes back by itself: its earliest hour, so that one timer per key counts.
+    delayed: HashMap<K, Instant>,
 }
 
 pub struct Queue<K> {
@@ -30,7 +33,13 @@ pub struct Queue<K> {
 
 impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
     pub fn new(tasks: TaskTracker, stop: CancellationToken) -> Arc<Self> {
-        let state = State { ready: VecDeque::new(), queued: HashSet::new(), working: HashSet::new(), failures: HashMap::new() };
+        let state = State {
+            ready: VecDeque::new(),
+            queued: HashSet::new(),
+            working: HashSet::new(),
+            failures: HashMap::new(),
+            delayed: HashMap::new(),
+        };
         Arc::new(Self { state: Mutex::new(state), wake: Notify::new(), tasks, stop })
     }
 
@@ -45,13 +54,33 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
         }
     }
 
+    /// Adds the key later. Of several such promises the earliest holds, as in client-go's delaying queue.
     pub fn add_after(self: &Arc<Self>, key: K, delay: Duration) {
+        let due = Instant::now() + delay;
+        {
+            let mut state = self.state.lock();
+            if state.delayed.get(&key).is_some_and(|earlier| *earlier <= due) {
+                return;
+            }
+            state.delayed.insert(key.clone(), due);
+        }
         let queue = self.clone();
         self.tasks.spawn(async move {
-            if queue.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_some() {
-                queue.add(key);
+            if queue.stop.run_until_cancelled(tokio::time::sleep_until(due)).await.is_some() {
+                queue.add_due(key, due);
             }
         });
+    }
+
+    /// Adds the key unless an earlier promise has already been kept.
+    fn add_due(&self, key: K, due: Instant) {
+        let mut state = self.state.lock();
+        if state.delayed.get(&key) != Some(&due) {
+            return;
+        }
+        state.delayed.remove(&key);
+        drop(state);
+        self.add(key);
     }
 
     /// The next key, which nobody else gets until [`Queue::done`]. None once stopped.
@@ -141,6 +170,20 @@ mod tests {
             let waited = failed_at.elapsed().as_millis();
             assert!((expected_ms..expected_ms + 3).contains(&waited), "{waited} ms instead of {expected_ms}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_several_promises_the_earliest_is_kept_once() {
+        let queue = queue();
+        for seconds in [60, 10, 300] {
+            queue.add_after("a", Duration::from_secs(seconds));
+        }
+        let start = tokio::time::Instant::now();
+        let key = queue.next().await.expect("the queue runs");
+        assert_eq!(start.elapsed().as_secs(), 10);
+        queue.done(key, true);
+        let again = tokio::time::timeout(Duration::from_secs(1000), queue.next()).await;
+        assert!(again.is_err(), "later promises of a key that came back early are void");
     }
 
     #[tokio::test]

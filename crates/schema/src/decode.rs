@@ -2,10 +2,12 @@
 //! Built-in kinds follow Go's decoder (kubernetes-sigs/json) to its texts; custom resources are only pruned.
 
 use crate::leaf::{self, LeafError};
-use crate::parse::MAX_STRICT_ERRORS;
 use crate::path::{Step, Way};
 use crate::types::{Field, Node, Shape, Type, TypeId, Types};
 use serde_json::{Map, Value};
+
+/// The decoder stops collecting strict errors after this many (kubernetes-sigs/json does the same).
+const MAX_STRICT_ERRORS: usize = 100;
 
 /// The `fieldValidation` option of a write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,13 +74,22 @@ impl<'t> Walk<'t> {
     }
 
     fn object(&mut self, ty: &Type, members: &mut Map<String, Value>, up: Option<&Way<'_>>) {
-        members.retain(|key, value| {
-            let way = Way::new(up, Step::Field(key));
-            match ty.field(key) {
-                Some(field) => self.field(field, value, At { owner: ty, way: &way }),
-                None => ty.preserve_unknown || self.drop_unknown(&way),
+        let mut gone: Vec<String> = Vec::new();
+        for (key, value) in members.iter_mut() {
+            let stays = match ty.field(key) {
+                Some(field) => {
+                    let way = Way::new(up, Step::Field { name: key, inlined: field.inlined.as_deref() });
+                    self.field(field, value, At { owner: ty, way: &way })
+                }
+                None => ty.preserve_unknown || self.drop_unknown(&Way::new(up, Step::Key(key))),
+            };
+            if !stays {
+                gone.push(key.clone());
             }
-        });
+        }
+        for key in gone {
+            members.remove(&key);
+        }
     }
 
     fn drop_unknown(&mut self, way: &Way<'_>) -> bool {
@@ -146,6 +157,13 @@ impl<'t> Walk<'t> {
     fn leaf(&mut self, node: &Node, value: &mut Value, at: At<'_>) {
         match leaf::canonical(&node.shape, value) {
             Ok(()) => {}
+            // These have decoders of their own, whose errors end decoding.
+            Err(LeafError::Mismatch)
+                if matches!(node.shape, Shape::Time | Shape::MicroTime | Shape::Duration | Shape::IntOrString) =>
+            {
+                let text = self.mismatch_text(node, value, at);
+                self.fatal.get_or_insert(text);
+            }
             Err(LeafError::Mismatch) => self.mismatch(node, value, at),
             Err(LeafError::Saved(text)) => self.save(text),
             Err(LeafError::Fatal(text)) => {
@@ -175,13 +193,17 @@ impl<'t> Walk<'t> {
     }
 
     fn mismatch(&mut self, node: &Node, value: &Value, at: At<'_>) {
+        let text = self.mismatch_text(node, value, at);
+        self.save(text);
+    }
+
+    fn mismatch_text(&self, node: &Node, value: &Value, at: At<'_>) -> String {
         let what = match (&node.shape, value) {
             (Shape::Int32 | Shape::Int64 | Shape::IntOrString, Value::Number(n)) => format!("number {n}"),
             _ => describe(value).to_owned(),
         };
         let (owner, field) = (at.owner.go_name(), at.way.fields());
-        let ty = self.go_type(node);
-        self.save(format!("json: cannot unmarshal {what} into Go struct field {owner}.{field} of type {ty}"));
+        format!("json: cannot unmarshal {what} into Go struct field {owner}.{field} of type {}", self.go_type(node))
     }
 
     fn save(&mut self, text: String) {

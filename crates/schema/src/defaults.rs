@@ -48,12 +48,13 @@ fn fill_null(node: &Node, value: &mut Value) {
     }
 }
 
-/// Adds what Go's encoder always writes: members that are neither pointers nor omitempty (`status: {}`, `name: ""`).
+/// Adds what Go's encoder always writes: members without omitempty (`status: {}`, `name: ""`).
 pub fn fill_zero_values(types: &Types, ty: TypeId, doc: &mut Value) {
     let Value::Object(members) = doc else { return };
-    for field in types.get(ty).fields.iter().filter(|f| types.get(ty).typed && !f.pointer && !f.omitempty) {
+    for field in types.get(ty).fields.iter().filter(|f| types.get(ty).typed && !f.omitempty) {
         if !members.contains_key(&*field.name) {
-            members.insert(field.name.to_string(), encoded_zero(&field.node.shape));
+            let zero = if field.pointer { Value::Null } else { encoded_zero(&field.node.shape) };
+            members.insert(field.name.to_string(), zero);
         }
     }
     for (name, value) in members.iter_mut() {
@@ -72,7 +73,7 @@ fn fill_below(types: &Types, node: &Node, value: &mut Value) {
     }
 }
 
-/// A nil slice or map is written as null.
+/// Nil slices and maps are written as null, as nil pointers are.
 fn encoded_zero(shape: &Shape) -> Value {
     match shape {
         Shape::List(_) | Shape::Map(_) | Shape::Bytes => Value::Null,

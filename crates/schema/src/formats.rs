@@ -12,7 +12,7 @@ pub(crate) fn matches(format: &str, text: &str) -> bool {
         "cidr" => is_cidr(text),
         "uuid" | "uuid3" | "uuid4" | "uuid5" => is_uuid(text, format.as_bytes().get(4).copied()),
         "byte" => {
-            text.len() % 4 == 0
+            text.len().is_multiple_of(4)
                 && text.trim_end_matches('=').bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
         }
         "mac" => is_mac(text),

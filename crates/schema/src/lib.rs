@@ -6,7 +6,6 @@ pub mod defaults;
 mod formats;
 pub mod leaf;
 pub mod openapi;
-pub mod parse;
 pub mod patch;
 mod path;
 pub mod resource;
@@ -18,7 +17,6 @@ pub mod types;
 
 pub use decode::{Decoded, FieldValidation, decode};
 pub use defaults::{apply_defaults, fill_zero_values};
-pub use parse::{Parsed, find_duplicates, parse_json};
 pub use patch::{PatchError, json_patch, json_patch_unknown_fields, merge_patch};
 pub use resource::{ResourceFacts, SubresourceFacts};
 pub use strategic::strategic_merge;

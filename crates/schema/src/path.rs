@@ -4,7 +4,11 @@ use std::fmt::Write;
 
 #[derive(Clone, Copy)]
 pub enum Step<'a> {
-    Field(&'a str),
+    /// `inlined` names the Go structs that the field is inlined through.
+    Field {
+        name: &'a str,
+        inlined: Option<&'a str>,
+    },
     Key(&'a str),
     Index(usize),
 }
@@ -23,16 +27,17 @@ impl<'a> Way<'a> {
     pub fn strict(&self) -> String {
         let mut out = String::new();
         self.write(&mut out, &|step, out| match step {
-            Step::Field(name) | Step::Key(name) => dotted(out, name),
+            Step::Field { name, .. } | Step::Key(name) => dotted(out, name),
             Step::Index(at) => write!(out, "[{at}]").unwrap_or_default(), // writing to a String cannot fail
         });
         out
     }
-    /// `spec.containers.env.name`: Go's field stack has neither indexes nor keys.
+    /// `spec.containers.livenessProbe.ProbeHandler.httpGet`: Go's field stack has no indexes or keys, but inlined structs.
     pub fn fields(&self) -> String {
         let mut out = String::new();
         self.write(&mut out, &|step, out| {
-            if let Step::Field(name) = step {
+            if let Step::Field { name, inlined } = step {
+                inlined.into_iter().for_each(|structs| dotted(out, structs));
                 dotted(out, name);
             }
         });

@@ -87,7 +87,8 @@ impl Rules {
                 _ => {}
             }
         }
-        if !self.allowed.is_empty() && !self.allowed.contains(value) && !(value.is_null() && self.nullable) {
+        let null_ok = value.is_null() && self.nullable;
+        if !self.allowed.is_empty() && !self.allowed.contains(value) && !null_ok {
             let shown: Vec<String> = self.allowed.iter().map(plain).collect();
             errors.not_supported(&at(path), value.clone(), &shown.iter().map(String::as_str).collect::<Vec<_>>());
         }
@@ -101,7 +102,8 @@ impl Rules {
             "number" => value.is_number(),
             other => other == found,
         });
-        if !self.types.is_empty() && !fits && !(value.is_null() && self.nullable) {
+        let null_ok = value.is_null() && self.nullable;
+        if !self.types.is_empty() && !fits && !null_ok {
             let wanted = self.types.join(",");
             let detail = format!("{path} in body must be of type {wanted}: \"{found}\"");
             errors.push(ErrorKind::TypeInvalid, &at(path), json!(found), detail);

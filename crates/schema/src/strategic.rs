@@ -73,12 +73,13 @@ fn merge_map(types: &Types, place: Place<'_>, mut original: Members, mut patch: 
     }
     retain_keys(&mut original, &mut patch)?;
     merge_ordered_lists(types, place, &mut original, &mut patch)?;
-    for (key, change) in patch {
-        let (key, deleting) = match key.strip_prefix(DELETE_FROM) {
-            Some(list) => (list.to_owned(), true),
-            None => (key, false),
-        };
-        merge_member(types, place, &mut original, key, change, deleting)?;
+    // Upstream takes members in random order; taking out after merging agrees with what `$setElementOrder` does.
+    let (deletions, changes): (Vec<_>, Vec<_>) = patch.into_iter().partition(|(key, _)| key.starts_with(DELETE_FROM));
+    for (key, change) in changes {
+        merge_member(types, place, &mut original, key, change, false)?;
+    }
+    for (directive, gone) in deletions {
+        merge_member(types, place, &mut original, directive[DELETE_FROM.len()..].to_owned(), gone, true)?;
     }
     Ok(original)
 }
@@ -179,9 +180,16 @@ fn merge_ordered_lists(types: &Types, place: Place<'_>, original: &mut Members, 
         let node = member(types, place, key)?;
         let change = patch.remove(key).map(as_list).transpose()?;
         let old = original.get(key).cloned().map(as_list).transpose()?;
-        list::check_order(change.as_deref().unwrap_or_default(), &order, node.merge_key())?;
-        let merged = match (old.clone(), change) {
+        let changes = change.as_deref().unwrap_or_default();
+        list::check_order(changes, &order, node.merge_key())?;
+        let server = match (node.merge_key(), node.patch().merge, old.as_deref()) {
+            (Some(key), true, Some(old)) => list::server_order(old, changes, key),
+            (_, _, old) => old.unwrap_or_default().to_vec(),
+        };
+        let empty = changes.is_empty() && old.as_ref().is_none_or(Vec::is_empty);
+        let merged = match (old, change) {
             (None, None) => continue,
+            _ if empty => return Err(PatchError::Internal("no elements in any of the given slices".into())),
             (Some(old), None) => old,
             (None, Some(change)) => match without_directives(Value::Array(change)) {
                 Some(Value::Array(items)) => items,
@@ -190,7 +198,7 @@ fn merge_ordered_lists(types: &Types, place: Place<'_>, original: &mut Members, 
             (Some(old), Some(change)) if node.patch().merge => merge_list(types, node, old, change, false)?,
             (Some(_), Some(change)) => change,
         };
-        let ordered = reorder(merged, &order, old.as_deref().unwrap_or_default(), node.merge_key())?;
+        let ordered = reorder(merged, &order, &server, node.merge_key())?;
         original.insert(key.to_owned(), Value::Array(ordered));
     }
     Ok(())

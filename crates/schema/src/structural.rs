@@ -113,7 +113,7 @@ impl Compiler {
 }
 
 fn field(name: &str, node: Node, required: bool) -> Field {
-    Field { name: name.into(), node, pointer: false, omitempty: false, required, proto: Box::default() }
+    Field { name: name.into(), node, pointer: false, omitempty: false, required, proto: Box::default(), inlined: None }
 }
 
 pub(crate) fn flag(schema: &Value, name: &str) -> bool {

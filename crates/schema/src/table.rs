@@ -61,6 +61,7 @@ struct Extensions {
     ps: String,
     mk: Option<Box<str>>,
     d: Option<Value>,
+    r#in: Option<Box<str>>,
 }
 
 impl Schema {
@@ -122,12 +123,15 @@ fn parse(gzip: &[u8]) -> Result<Schema, String> {
 
 fn field((name, ty, flags, proto, extensions): FieldRow, names: &HashMap<Box<str>, TypeId>) -> Result<Field, String> {
     let mut node = node(&ty, names)?;
-    node.facts = extensions.map(|e| Box::new(facts(e)));
+    let mut extensions = extensions;
+    let inlined = extensions.as_mut().and_then(|e| e.r#in.take());
+    node.facts = extensions.and_then(facts).map(Box::new);
     let has = |flag| flags.contains(flag);
-    Ok(Field { name, node, pointer: has('p'), omitempty: has('o'), required: has('r'), proto })
+    Ok(Field { name, node, pointer: has('p'), omitempty: has('o'), required: has('r'), proto, inlined })
 }
 
-fn facts(e: Extensions) -> Facts {
+/// None when the extensions said nothing about merging.
+fn facts(e: Extensions) -> Option<Facts> {
     let list = match e.lt.as_str() {
         "atomic" => ListType::Atomic,
         "set" => ListType::Set,
@@ -141,7 +145,8 @@ fn facts(e: Extensions) -> Facts {
     };
     let strategy = |word| e.ps.split(',').any(|s| s == word);
     let patch = PatchStrategy { merge: strategy("merge"), replace: strategy("replace"), retain_keys: strategy("retainKeys") };
-    Facts { list, keys: e.lk, map, patch, merge_key: e.mk, default: e.d, nullable: false }
+    let facts = Facts { list, keys: e.lk, map, patch, merge_key: e.mk, default: e.d, nullable: false };
+    (facts != Facts::default()).then_some(facts)
 }
 
 /// Reads `<v1.Name>[]T`: an optional Go name, then a list, a map, a leaf or a structure.

@@ -41,6 +41,8 @@ pub struct Field {
     pub required: bool,
     /// Protobuf field numbers, through inlined messages down to the field; empty when it is not on the wire.
     pub proto: Box<[u32]>,
+    /// Go structs that the field is inlined through, joined by dots, where decode errors name them.
+    pub inlined: Option<Box<str>>,
 }
 
 /// A value's place in a structure.
@@ -86,7 +88,7 @@ impl PartialEq for Node {
 }
 
 /// How values merge and what they default to. Absent for the many fields without any of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     pub list: ListType,
     /// `x-kubernetes-list-map-keys`: what server-side apply tells items apart by.

@@ -101,6 +101,12 @@ fn type_errors_read_as_go_prints_them() {
             "bool into Go struct field ServicePort.spec.ports.targetPort of type int32",
         ),
         ("v1", "Pod", json!({"metadata": {"uid": 1}}), "number into Go struct field ObjectMeta.metadata.uid of type types.UID"),
+        (
+            "v1",
+            "Pod",
+            json!({"spec": {"containers": [{"livenessProbe": {"httpGet": true}}]}}),
+            "bool into Go struct field Probe.spec.containers.livenessProbe.ProbeHandler.httpGet of type v1.HTTPGetAction",
+        ),
         ("v1", "Pod", json!([]), "array into Go value of type v1.Pod"),
     ];
     for (api_version, kind, mut doc, expected) in cases {

@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use std::convert::Infallible;
 use std::io;
@@ -26,6 +28,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(32);
 /// Open connections per listener; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 4096;
+/// How much of a body nobody wants is still taken in.
+const DRAINED_BYTES: usize = 64 << 10;
 /// The first byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -41,7 +45,7 @@ pub struct Peer {
 
 #[async_trait::async_trait]
 pub trait Handler: Send + Sync + 'static {
-    async fn handle(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body>;
+    async fn handle(&self, peer: &Peer, request: Request<RequestBody>) -> Response<Body>;
 }
 
 /// One listening socket and how it is spoken to.
@@ -123,7 +127,14 @@ impl Connections {
         let (handler, peer) = (self.handler.clone(), Arc::new(peer));
         let service = service_fn(move |request| {
             let (handler, peer) = (handler.clone(), peer.clone());
-            async move { Ok::<_, Infallible>(handler.handle(&peer, request).await) }
+            async move {
+                let (parts, incoming) = request.into_parts();
+                let body = RequestBody::new(incoming);
+                let unread = body.clone();
+                let response = handler.handle(&peer, Request::from_parts(parts, body)).await;
+                unread.drain().await;
+                Ok::<_, Infallible>(response)
+            }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
@@ -152,8 +163,31 @@ pub enum BodyError {
     Broken(String),
 }
 
+/// A request's body, until somebody reads it.
+#[derive(Clone)]
+pub struct RequestBody(Arc<Mutex<Option<Incoming>>>);
+
+impl RequestBody {
+    fn new(incoming: Incoming) -> Self {
+        Self(Arc::new(Mutex::new(Some(incoming).filter(|body| !body.is_end_stream()))))
+    }
+
+    fn take(&self) -> Option<Incoming> {
+        self.0.lock().take()
+    }
+
+    /// A refusal that does not wait for the body would reset an HTTP/2 stream under a client that is still sending.
+    async fn drain(&self) {
+        if let Some(body) = self.take() {
+            // What does not end within the limit is cut off.
+            drop(Limited::new(body, DRAINED_BYTES).collect().await);
+        }
+    }
+}
+
 /// Reads a request's body, at most `limit` bytes of it.
-pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+pub async fn read_body(body: RequestBody, limit: usize) -> Result<Bytes, BodyError> {
+    let Some(body) = body.take() else { return Ok(Bytes::new()) };
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),

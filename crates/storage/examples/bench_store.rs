@@ -1,5 +1,6 @@
 //! Durable commits per second of the embedded engine with 1 and 64 writers of 1 KiB values.
 //! Usage: bench_store [directory to write below]
+#![expect(clippy::disallowed_methods, reason = "every handle is joined, or dies with the process that is killed")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

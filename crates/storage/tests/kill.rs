@@ -1,4 +1,5 @@
 //! `kill -9` of a real writing process, many times over one directory, compared with what it acknowledged.
+#![expect(clippy::disallowed_methods, reason = "every handle is joined, or dies with the process that is killed")]
 
 mod support;
 

@@ -1,12 +1,22 @@
 //! Request bodies: which format they claim, and their documents with every repeated field noticed.
 
 use crate::negotiate::Format;
-use crate::yaml;
+use crate::{protobuf, yaml};
 use meta::{Doc, Status};
+use schema::Schema;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::{Cell, RefCell};
 use std::fmt;
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+/// What objects and options arrive in. Replies are text only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFormat {
+    Text(Format),
+    Protobuf,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatchFormat {
@@ -21,11 +31,13 @@ const PATCH_FORMATS: [(&str, PatchFormat); 3] = [
     ("application/strategic-merge-patch+json", PatchFormat::Strategic),
 ];
 
-/// Reads the `Content-Type` of a POST, PUT or DELETE. An absent one means JSON.
-pub fn format(content_type: &str) -> Result<Format, Status> {
+/// Reads the `Content-Type` of a POST, PUT or DELETE. An absent one means JSON. Custom resources have no protobuf form.
+pub fn format(content_type: &str, protobuf: bool) -> Result<BodyFormat, Status> {
     match media_type(content_type) {
-        "" | "application/json" => Ok(Format::Json),
-        "application/yaml" => Ok(Format::Yaml),
+        "" | "application/json" => Ok(BodyFormat::Text(Format::Json)),
+        "application/yaml" => Ok(BodyFormat::Text(Format::Yaml)),
+        PROTOBUF if protobuf => Ok(BodyFormat::Protobuf),
+        _ if protobuf => Err(Status::unsupported_media_type(&format!("application/json, application/yaml, {PROTOBUF}"))),
         _ => Err(Status::unsupported_media_type("application/json, application/yaml")),
     }
 }
@@ -51,7 +63,15 @@ pub struct Decoded {
     pub duplicate_fields: Vec<String>,
 }
 
-/// Parses a body. Its size is limited by whoever read it.
+/// Parses a body of any format. Protobuf knows no repeated fields: their values are merged.
+pub fn read(schema: &Schema, body: &[u8], format: BodyFormat) -> Result<Decoded, Status> {
+    match format {
+        BodyFormat::Text(format) => decode(body, format),
+        BodyFormat::Protobuf => Ok(Decoded { doc: protobuf::decode(schema, body)?, duplicate_fields: Vec::new() }),
+    }
+}
+
+/// Parses text. Its size is limited by whoever read it.
 pub fn decode(body: &[u8], format: Format) -> Result<Decoded, Status> {
     let fail = |error: &dyn fmt::Display| Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"));
     let sink = match format {
@@ -228,13 +248,16 @@ mod tests {
 
     #[test]
     fn content_types_are_told_apart() {
-        for (content_type, expected) in [
-            ("", "Json"),
-            ("application/json; charset=utf-8", "Json"),
-            ("application/yaml", "Yaml"),
-            ("application/vnd.kubernetes.protobuf", "415 application/json, application/yaml"),
+        let all = "415 application/json, application/yaml, application/vnd.kubernetes.protobuf";
+        for (content_type, protobuf, expected) in [
+            ("", false, "Text(Json)"),
+            ("application/json; charset=utf-8", true, "Text(Json)"),
+            ("application/yaml", true, "Text(Yaml)"),
+            ("application/vnd.kubernetes.protobuf", true, "Protobuf"),
+            ("application/vnd.kubernetes.protobuf", false, "415 application/json, application/yaml"),
+            ("application/cbor", true, all),
         ] {
-            let got = format(content_type).map_or_else(|s| short(&s), |f| format!("{f:?}"));
+            let got = format(content_type, protobuf).map_or_else(|s| short(&s), |f| format!("{f:?}"));
             assert_eq!(got, expected, "{content_type}");
         }
         let all = "415 application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";

@@ -8,6 +8,7 @@ pub mod list;
 pub mod negotiate;
 pub mod openapi;
 pub mod partial;
+pub mod protobuf;
 pub mod reply;
 pub mod status;
 pub mod table;
@@ -16,7 +17,7 @@ pub mod yaml;
 
 mod document;
 
-pub use body::{Decoded, PatchFormat};
+pub use body::{BodyFormat, Decoded, PatchFormat};
 pub use document::Document;
 pub use list::{Chunks, ListMeta};
 pub use negotiate::{Encoding, Endpoint, Format, Shape};

@@ -29,6 +29,8 @@ type Field struct {
 	Type  string `json:"type"`
 	Flags string `json:"flags"`
 	Proto []int  `json:"proto"`
+	// Inlined names the embedded structs on the way, as decode errors do.
+	Inlined string `json:"inlined"`
 }
 
 type walker struct{ types map[string][]Field }
@@ -74,6 +76,9 @@ func (w *walker) describe(t reflect.Type) string {
 		}
 		named = "<" + bang + t.String() + ">"
 	}
+	if t.Kind() == reflect.Map && named == "" && t.Key().PkgPath() != "" {
+		named = "<" + t.String() + ">"
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		w.add(t)
@@ -111,7 +116,7 @@ func protoNumber(tag reflect.StructTag) []int {
 	return []int{number}
 }
 
-func (w *walker) fields(t reflect.Type, via []int, viaKnown bool) []Field {
+func (w *walker) fields(t reflect.Type, via []int, viaKnown bool, structs []string) []Field {
 	var out []Field
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -127,7 +132,7 @@ func (w *walker) fields(t reflect.Type, via []int, viaKnown bool) []Field {
 			if inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()
 			}
-			out = append(out, w.fields(inner, path, known)...)
+			out = append(out, w.fields(inner, path, known, append(append([]string{}, structs...), f.Name))...)
 			continue
 		}
 		if !known {
@@ -141,7 +146,7 @@ func (w *walker) fields(t reflect.Type, via []int, viaKnown bool) []Field {
 		if strings.Contains(options, "omitzero") || (strings.Contains(options, "omitempty") && f.Type.Kind() != reflect.Struct) {
 			flags += "o"
 		}
-		out = append(out, Field{Name: name, Type: w.describe(f.Type), Flags: flags, Proto: path})
+		out = append(out, Field{Name: name, Type: w.describe(f.Type), Flags: flags, Proto: path, Inlined: strings.Join(structs, ".")})
 	}
 	return out
 }
@@ -152,7 +157,7 @@ func (w *walker) add(t reflect.Type) {
 		return
 	}
 	w.types[name] = []Field{}
-	fields := w.fields(t, nil, true)
+	fields := w.fields(t, nil, true, nil)
 	sort.Slice(fields, func(i, j int) bool { return fields[i].Name < fields[j].Name })
 	w.types[name] = append([]Field{}, fields...)
 }

@@ -3,10 +3,10 @@
 use super::http::Target;
 use super::report::Report;
 use super::{percentile, sorted};
+use crate::demo::cloud::role_trusting;
 use crate::demo::world::World;
 use crate::process::{Failure, Result};
 use base64::Engine;
-use serde_json::Value;
 use std::fs;
 
 const SCRIPT: &str = include_str!("clusters.py");
@@ -16,9 +16,8 @@ pub fn prepare(world: &mut World) -> Result<()> {
     let path = world.directory.join("clusters.py");
     fs::write(&path, SCRIPT).map_err(|error| Failure::io(path.display(), &error))?;
     let roles = world.shell("aws iam list-roles").quiet().run()?.succeeded()?.json()?;
-    let trusted = |role: &&Value| role["AssumeRolePolicyDocument"].to_string().contains("eks.amazonaws.com");
-    let role = roles["Roles"].as_array().into_iter().flatten().find(trusted).and_then(|role| role["Arn"].as_str());
-    world.learn("CLUSTER_ROLE", role.ok_or("no role trusts eks.amazonaws.com")?);
+    let roles = roles["Roles"].as_array().cloned().unwrap_or_default(); // none: the search below says so
+    world.learn("CLUSTER_ROLE", &role_trusting(&roles, "/Principal/Service", "eks.amazonaws.com")?);
     let subnets = world.ok("aws ec2 describe-subnets --query 'Subnets[].SubnetId' --output text")?.stdout;
     world.learn("SUBNETS", &subnets.split_whitespace().collect::<Vec<_>>().join(","));
     Ok(())

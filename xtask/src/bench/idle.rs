@@ -32,6 +32,12 @@ pub fn one_cluster_and_ten(world: &mut World, report: &mut Report) -> Result<()>
     Ok(())
 }
 
+/// PSS, once what was just done has settled.
+pub fn memory_mib(world: &World) -> Result<f64> {
+    std::thread::sleep(SETTLE);
+    Ok(procfs::pss_mib(service::only_pid(world)?).ok_or("the service is gone")?)
+}
+
 fn idle(world: &World) -> Result<(f64, f64)> {
     let pid = service::only_pid(world)?;
     std::thread::sleep(SETTLE);

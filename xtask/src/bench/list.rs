@@ -11,7 +11,8 @@ use std::time::Instant;
 
 const RUNS: usize = 5;
 
-pub async fn whole(target: &Target, pods: usize, report: &mut Report) -> Result<()> {
+/// Returns the size of the list in MiB.
+pub async fn whole(target: &Target, pods: usize, report: &mut Report) -> Result<f64> {
     let (mut first, mut last, mut size) = (Vec::new(), Vec::new(), 0);
     let mut connection = target.connect().await?;
     for _ in 0..RUNS {
@@ -28,7 +29,8 @@ pub async fn whole(target: &Target, pods: usize, report: &mut Report) -> Result<
         size = bytes;
     }
     let (first, last) = (percentile(&sorted(first), 0.5), percentile(&sorted(last), 0.5));
-    let here = format!("{last:.0} ms, first byte {first:.1} ms, {:.0} MiB", size as f64 / f64::from(1 << 20));
+    let size = size as f64 / f64::from(1 << 20);
+    let here = format!("{last:.0} ms, first byte {first:.1} ms, {size:.0} MiB, {:.0} MiB/s", size * 1000.0 / last);
     report.add(format!("LIST of {pods} pods"), "first byte <= 10 ms", here);
-    Ok(())
+    Ok(size)
 }

@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 
 /// Connections of the two phases: latency, and throughput.
 const CONNECTIONS: [usize; 2] = [1, 64];
+/// Before each phase, not counted: allocators, caches and the token check settle.
+const WARM_UP: Duration = Duration::from_secs(1);
 /// Bytes of payload in each written object.
 const PAYLOAD: usize = 1024;
 
@@ -33,8 +35,10 @@ pub async fn writes_and_reads(world: &World, target: &Target, length: Duration, 
                 (Work::Write, 64) => ">= 15,000/s",
                 _ => "-",
             };
+            let open = open(target, connections).await?;
+            let (open, _) = run_loops(open, work, "warm", WARM_UP).await?;
             let before = procfs::cpu_seconds(pid).ok_or("the service is gone")?;
-            let loops = run_loops(target, work, connections, length).await?;
+            let (_, loops) = run_loops(open, work, "counted", length).await?;
             let spent = procfs::cpu_seconds(pid).ok_or("the service is gone")? - before;
             let what = format!("{name}, {connections} connection(s)");
             report.add(what, goal, loops.describe(spent));
@@ -53,33 +57,42 @@ impl Loops {
     fn describe(&self, cpu_seconds: f64) -> String {
         let count = self.latencies_ms.len() as f64;
         format!(
-            "{:.0}/s, p50 {:.2} ms, p99 {:.2} ms, {:.0} us CPU each",
+            "{:.0}/s, p50 {:.2} ms, p99 {:.2} ms, {:.0} us CPU each ({:.2} cores)",
             count / self.seconds,
             percentile(&self.latencies_ms, 0.50),
             percentile(&self.latencies_ms, 0.99),
-            cpu_seconds * 1e6 / count
+            cpu_seconds * 1e6 / count,
+            cpu_seconds / self.seconds
         )
     }
 }
 
-async fn run_loops(target: &Target, work: Work, connections: usize, length: Duration) -> Result<Loops> {
+async fn open(target: &Target, connections: usize) -> Result<Vec<Connection>> {
     let mut open = Vec::new();
     for _ in 0..connections {
         open.push(target.connect().await?);
     }
+    Ok(open)
+}
+
+/// Gives the connections back, for the next phase.
+async fn run_loops(open: Vec<Connection>, work: Work, phase: &str, length: Duration) -> Result<(Vec<Connection>, Loops)> {
+    let connections = open.len();
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for (index, connection) in open.into_iter().enumerate() {
-        tasks.spawn(one_loop(connection, work, format!("c{connections}-{index}"), started + length));
+        tasks.spawn(one_loop(connection, work, format!("{phase}-{connections}-{index}"), started + length));
     }
-    let mut latencies_ms = Vec::new();
+    let (mut open, mut latencies_ms) = (Vec::new(), Vec::new());
     while let Some(done) = tasks.join_next().await {
-        latencies_ms.extend(done.map_err(|error| Failure(error.to_string()))??);
+        let (connection, latencies) = done.map_err(|error| Failure(error.to_string()))??;
+        open.push(connection);
+        latencies_ms.extend(latencies);
     }
-    Ok(Loops { latencies_ms: sorted(latencies_ms), seconds: started.elapsed().as_secs_f64() })
+    Ok((open, Loops { latencies_ms: sorted(latencies_ms), seconds: started.elapsed().as_secs_f64() }))
 }
 
-async fn one_loop(mut connection: Connection, work: Work, name: String, end: Instant) -> Result<Vec<f64>> {
+async fn one_loop(mut connection: Connection, work: Work, name: String, end: Instant) -> Result<(Connection, Vec<f64>)> {
     let collection = format!("{}/configmaps", namespace_path());
     let mut latencies = Vec::new();
     while Instant::now() < end {
@@ -89,12 +102,12 @@ async fn one_loop(mut connection: Connection, work: Work, name: String, end: Ins
                 let body = config_map(&format!("{name}-{}", latencies.len()));
                 connection.exchange(Method::POST, &collection, body).await?;
             }
-            // Written by the write phase with as many connections, just before.
+            // Written by the write phase of the same name with as many connections, before.
             Work::Read => drop(connection.exchange(Method::GET, &format!("{collection}/{name}-0"), Bytes::new()).await?),
         }
         latencies.push(began.elapsed().as_secs_f64() * 1000.0);
     }
-    Ok(latencies)
+    Ok((connection, latencies))
 }
 
 fn config_map(name: &str) -> Bytes {
@@ -124,7 +137,7 @@ pub async fn fill_with_pods(target: &Target, pods: usize, report: &mut Report) -
         done.map_err(|error| Failure(error.to_string()))??;
     }
     let rate = pods as f64 / started.elapsed().as_secs_f64();
-    report.add(format!("durable creates of {pods} pods, 64 connections"), "-", format!("{rate:.0}/s"));
+    report.add(format!("durable creates of {pods} pods, {} connections", CONNECTIONS[1]), "-", format!("{rate:.0}/s"));
     Ok(())
 }
 

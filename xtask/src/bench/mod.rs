@@ -14,6 +14,7 @@ use crate::demo::{service, world::World};
 use crate::process::{self, Failure, Result};
 use clap::Args;
 use report::Report;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Args)]
@@ -30,19 +31,28 @@ pub struct Options {
     /// Clusters created one after the other for the latency of CreateCluster
     #[arg(long, default_value_t = 100)]
     clusters: usize,
+    /// Measure this `pilothouse` instead of building one
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    process::timed("build", || process::cargo(&["build", "--locked", "--profile", "bench", "-p", "pilothouse"]))?;
+    let binary = match &options.binary {
+        Some(path) => path.canonicalize().map_err(|error| Failure::io(path.display(), &error))?,
+        None => {
+            process::timed("build", || process::cargo(&["build", "--locked", "--profile", "bench", "-p", "pilothouse"]))?;
+            service::binary("release")?
+        }
+    };
     // Under target/, because /tmp may be memory, where a sync costs nothing.
     let target = crate::workspace::Metadata::read()?.target_directory;
     let directory = target.join(format!("bench-state-{}", std::process::id()));
-    let mut world = World::new(directory, service::binary("release")?, service::free_port()?)?;
+    let mut world = World::new(directory, binary, service::free_port()?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::io("the load generator's runtime", &error))?;
-    let mut report = Report::default();
+    let mut report = Report::new()?;
     let measured = measure(&mut world, &runtime, options, &mut report);
     report.print();
     let tail = if measured.is_err() { service::tail_of_log(&world) } else { String::new() };
@@ -56,20 +66,44 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     let length = Duration::from_secs(options.seconds);
     service::up(world)?;
     clusters::prepare(world)?;
-    clusters::create_to_active(world, options.clusters, report)?;
     clusters::create(world, "bench")?;
-    let target = clusters::target(world, "bench")?;
+    // First, while nothing but that one cluster has ever been there.
     idle::one_cluster_and_ten(world, report)?;
+    clusters::create_to_active(world, options.clusters, report)?;
+    let target = clusters::target(world, "bench")?;
     starts::empty(world, runtime, &target, report)?;
     let target = clusters::renew_token(world, target)?;
     runtime.block_on(load::writes_and_reads(world, &target, length, report))?;
     runtime.block_on(watch::fan_out(&target, length, report))?;
     etcd::writes(world, length, report)?;
-    runtime.block_on(load::fill_with_pods(&target, options.pods, report))?;
-    runtime.block_on(list::whole(&target, options.pods, report))?;
-    let target = clusters::renew_token(world, target)?;
-    starts::with_data(world, runtime, &target, options.pods, report)
+    clusters::delete(world, "bench")?;
+    with_pods(world, runtime, options.pods, report)
 }
+
+/// In a cluster of its own, so that nothing but the pods counts.
+fn with_pods(world: &mut World, runtime: &tokio::runtime::Runtime, pods: usize, report: &mut Report) -> Result<()> {
+    clusters::create(world, PODS_CLUSTER)?;
+    let target = clusters::target(world, PODS_CLUSTER)?;
+    let before = idle::memory_mib(world)?;
+    runtime.block_on(load::fill_with_pods(&target, pods, report))?;
+    let grown = idle::memory_mib(world)? - before;
+    let size = runtime.block_on(list::whole(&target, pods, report))?;
+    starts::with_data(world, runtime, &target, pods, report)?;
+    let loaded = idle::memory_mib(world)?;
+    report.add(
+        format!("memory of {pods} pods, {size:.0} MiB as JSON"),
+        "<= 1.3x",
+        format!(
+            "{grown:.0} MiB PSS more than before ({:.1}x); {loaded:.0} MiB in all after a start ({:.1}x)",
+            grown / size,
+            loaded / size
+        ),
+    );
+    Ok(())
+}
+
+/// The cluster that holds the pods.
+const PODS_CLUSTER: &str = "pods";
 
 /// A namespace for the load, made ready by the controllers of the cluster.
 fn namespace_path() -> &'static str {

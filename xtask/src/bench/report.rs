@@ -7,9 +7,9 @@ const FILE: &str = "SPECIFICATION.md";
 const BEGIN: &str = "<!-- bench: written by `./x bench --write` -->";
 const END: &str = "<!-- bench: end -->";
 
-#[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
+    conditions: String,
 }
 
 struct Row {
@@ -19,6 +19,11 @@ struct Row {
 }
 
 impl Report {
+    /// Before the first measurement: the load that is there already is others'.
+    pub fn new() -> Result<Self> {
+        Ok(Self { rows: Vec::new(), conditions: conditions()? })
+    }
+
     pub fn add(&mut self, what: impl Into<String>, goal: impl Into<String>, here: impl Into<String>) {
         let row = Row { what: what.into(), goal: goal.into(), here: here.into() };
         println!("   >> {}: {} (goal: {})", row.what, row.here, row.goal);
@@ -26,7 +31,7 @@ impl Report {
     }
 
     pub fn print(&self) {
-        println!("\n{}", self.table());
+        println!("\n{}\n\n{}", self.conditions, self.table());
     }
 
     fn table(&self) -> String {
@@ -37,7 +42,7 @@ impl Report {
     pub fn write(&self) -> Result<()> {
         let path = root().join(FILE);
         let text = fs::read_to_string(&path).map_err(|error| Failure::io(FILE, &error))?;
-        let table = format!("{}\n\n{}", conditions()?, self.table());
+        let table = format!("{}\n\n{}", self.conditions, self.table());
         let updated = replaced(&text, &table).ok_or_else(|| Failure(format!("{FILE} has lost its markers")))?;
         fs::write(&path, updated).map_err(|error| Failure::io(FILE, &error))
     }
@@ -53,9 +58,12 @@ fn replaced(text: &str, table: &str) -> Option<String> {
 fn conditions() -> Result<String> {
     let commit = process::output("git", &["describe", "--always", "--dirty"])?;
     let kernel = process::output("uname", &["-sr"])?;
+    let load = fs::read_to_string("/proc/loadavg").map_err(|error| Failure::io("/proc/loadavg", &error))?;
+    let load = load.split_whitespace().next().unwrap_or_default(); // the kernel always prints three
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     Ok(format!(
-        "Commit {}, {}, {cores} cores shared by the service and its load generator, TLS everywhere, every write synced to disk.",
+        "Commit {}, {}, {cores} cores shared by the service and its load generator (load average before: {load}), TLS everywhere, \
+         every write synced to disk. CPU is the service's own.",
         commit.trim(),
         kernel.trim()
     ))

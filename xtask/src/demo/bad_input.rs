@@ -44,7 +44,7 @@ fn eks(world: &mut World) -> Result<()> {
         (
             "aws eks describe-access-entry --cluster-name demo --principal-arn $CLUSTER_ROLE",
             "ResourceNotFoundException",
-            "access entry",
+            "The specified principalArn could not be found",
         ),
         ("aws ec2 describe-vpcs --vpc-ids vpc-0badbadbadbadbad0", "InvalidVpcID.NotFound", "vpc-0badbadbadbadbad0"),
         ("aws iam get-role --role-name nosuch", "NoSuchEntity", "nosuch"),
@@ -54,7 +54,7 @@ fn eks(world: &mut World) -> Result<()> {
     }
     raw(world, "eks POST /clusters", "{\"name\": \"half\"}", "400", "roleArn")?;
     raw(world, "eks POST /clusters", "{\"name\": ", "400", "SerializationException")?;
-    raw(world, "eks GET /nothing/here", "", "404", "UnknownOperationException")?;
+    raw(world, "eks GET /nothing/here", "", "403", "MissingAuthenticationTokenException")?;
     raw(world, "sts POST /", "Action=GetNothing&Version=2011-06-15", "400", "InvalidAction")?;
     world.ok("aws eks list-clusters --query clusters --output text")?.is("demo").map(drop)
 }
@@ -93,11 +93,12 @@ fn tokens(world: &mut World) -> Result<()> {
     world.export("FOREIGN", &foreign.text_at("/status/token")?);
     for token in ["$FOREIGN", "k8s-aws-v1.bm90LWEtdXJs", "garbage", "${FOREIGN}x"] {
         let line = format!(
-            "curl --silent --cacert <(base64 --decode <<<$AUTHORITY) -H \"Authorization: Bearer {token}\" $ENDPOINT/api/v1/namespaces"
+            "curl --silent --cacert <(base64 --decode <<<$AUTHORITY) -H \"Authorization: Bearer {token}\" $ENDPOINT/api/v1/namespaces | tr -d ' \\n'"
         );
         world.ok(&line)?.says(&["\"kind\":\"Status\"", "\"reason\":\"Unauthorized\"", "\"code\":401"])?;
     }
-    let anonymous = world.ok("curl --silent --cacert <(base64 --decode <<<$AUTHORITY) $ENDPOINT/api/v1/namespaces")?;
+    let anonymous =
+        world.ok("curl --silent --cacert <(base64 --decode <<<$AUTHORITY) $ENDPOINT/api/v1/namespaces | tr -d ' \\n'")?;
     anonymous.says(&["system:anonymous", "\"reason\":\"Forbidden\"", "\"code\":403"]).map(drop)
 }
 
@@ -128,7 +129,7 @@ fn manifests(world: &mut World) -> Result<()> {
 fn not_yet(world: &mut World) -> Result<()> {
     let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: applied}, data: {a: b}}";
     let applied = world.shell("kubectl apply --server-side -n shop -f -").input(map).run()?.refused()?;
-    applied.says(&["UnsupportedMediaType"])?;
+    applied.says(&["Server-side apply not available on the server"])?;
     let definition = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: things.example.com}, spec: \
                       {group: example.com, scope: Namespaced, names: {plural: things, kind: Thing}, versions: [{name: v1, served: true, \
                       storage: true, schema: {openAPIV3Schema: {type: object}}}]}}";

@@ -24,14 +24,15 @@ pub fn identity(world: &mut World) -> Result<()> {
     Ok(())
 }
 
-/// The ARN of the first role whose trust policy names `principal`.
-fn role_trusting(roles: &[Value], pointer: &str, principal: &str) -> Result<String> {
+/// The ARN of the first role whose trust policy names `principal`; service-linked roles are AWS's own to use.
+pub fn role_trusting(roles: &[Value], pointer: &str, principal: &str) -> Result<String> {
     let trusts = |role: &&Value| {
         let statements = role.pointer("/AssumeRolePolicyDocument/Statement").and_then(Value::as_array);
         let mut named = statements.into_iter().flatten().filter_map(|statement| statement.pointer(pointer));
         named.any(|value| value.to_string().contains(principal))
     };
-    let arn = roles.iter().find(trusts).and_then(|role| role["Arn"].as_str());
+    let ours = |role: &&Value| !role["Path"].as_str().is_some_and(|path| path.starts_with("/aws-service-role/"));
+    let arn = roles.iter().filter(ours).find(trusts).and_then(|role| role["Arn"].as_str());
     arn.map(str::to_owned).ok_or_else(|| Failure(format!("no role trusts {principal}; roles: {roles:#?}")))
 }
 
@@ -61,7 +62,7 @@ pub fn create_cluster(world: &mut World) -> Result<()> {
         .ok("aws eks describe-cluster-versions --default-only --query 'clusterVersions[].clusterVersion' --output text")?
         .is("1.36")?;
     let line =
-        "aws eks create-cluster --name demo --role-arn $CLUSTER_ROLE --resources-vpc-config subnetIds=$SUBNETS --tags team=web";
+        "aws eks create-cluster --name demo --role-arn $CLUSTER_ROLE --resources-vpc-config subnetIds=$SUBNETS --access-config authenticationMode=API_AND_CONFIG_MAP --tags team=web";
     let created = world.ok(line)?.says(&["\"status\": \"CREATING\"", "\"version\": \"1.36\"", "\"team\": \"web\""])?;
     world.learn("CLUSTER_ARN", &created.text_at("/cluster/arn")?);
     world.ok("aws eks list-clusters --query clusters --output text")?.is("demo")?;

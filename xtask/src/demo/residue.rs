@@ -48,7 +48,7 @@ impl Snapshot {
 }
 
 fn files(directory: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    let mut found: BTreeSet<String> = directory.exists().then(|| directory.display().to_string()).into_iter().collect();
     let mut queue = vec![directory.to_path_buf()];
     while let Some(path) = queue.pop() {
         for entry in fs::read_dir(&path).into_iter().flatten().flatten() {

@@ -30,6 +30,9 @@ pub const WAY_BACK: &[Step] = &[
     Step { name: "down", title: "stop the service and remove its state", scenes: &[("", service::down)] },
 ];
 
+/// The step before the first: it needs the network of the machine, so it happens outside the sandbox.
+pub const BUILD: &str = "build";
+
 pub fn names() -> Vec<&'static str> {
-    STEPS.iter().map(|step| step.name).collect()
+    [BUILD].into_iter().chain(STEPS.iter().map(|step| step.name)).collect()
 }

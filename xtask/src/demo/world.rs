@@ -12,6 +12,9 @@ use std::time::Instant;
 /// Lines of a command's output that are shown; the rest is counted.
 const SHOWN_LINES: usize = 8;
 
+/// A command that hangs must not hang CI; `aws eks wait` is the slowest that is right, asking every 30 seconds.
+const LONGEST_COMMAND_SECONDS: &str = "180";
+
 /// State of one run: where its files are, what its shell has exported, what earlier steps learnt.
 pub struct World {
     pub directory: PathBuf,
@@ -65,7 +68,7 @@ impl World {
 
     /// What a person does with `eval "$(...)"`: takes over the variables that a command prints as exports.
     pub fn eval(&mut self, line: &str) -> Result<()> {
-        let after = self.ok(&format!("eval \"$({line})\" && env"))?;
+        let after = self.shell(&format!("eval \"$({line})\" && env")).quiet().run()?.succeeded()?;
         for (name, value) in after.stdout.lines().filter_map(|line| line.split_once('=')) {
             if name.starts_with("AWS_") {
                 self.export(name, value);
@@ -93,12 +96,11 @@ impl World {
         println!("   $ {line} &");
         self.commands += 1;
         // `exec`, so that the process id is the program's own and not a shell's.
-        let mut command = self.command(&format!("exec {line}"));
+        let mut command = self.command(Command::new("bash"), &format!("exec {line}"));
         command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|error| Failure::io(line, &error))
     }
 
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new("bash");
+    fn command(&self, mut command: Command, line: &str) -> Command {
         command.args(["-c", line]).env_clear().envs(&self.environment).current_dir(&self.directory).stdin(Stdio::null());
         command
     }
@@ -140,7 +142,9 @@ impl Shell<'_> {
     }
 
     pub fn run(self) -> Result<Outcome> {
-        let mut command = self.world.command(&self.line);
+        let mut limited = Command::new("timeout");
+        limited.args([LONGEST_COMMAND_SECONDS, "bash"]);
+        let mut command = self.world.command(limited, &self.line);
         command.envs(self.exports.iter().map(|(name, value)| (name, value)));
         command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
         let broken = |error: std::io::Error| Failure::io(&self.line, &error);

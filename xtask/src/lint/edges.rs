@@ -1,7 +1,7 @@
 //! Arrows point down: every crate-to-crate edge of this workspace stands in `xtask/edges.txt` with its why.
 
 use crate::process::{Failure, Result, root};
-use crate::workspace::Metadata;
+use crate::workspace::{self, Metadata};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -30,14 +30,15 @@ struct Edge {
 pub fn check(metadata: &Metadata) -> Result<Vec<String>> {
     let text = fs::read_to_string(root().join(TABLE)).map_err(|error| Failure::io(TABLE, &error))?;
     let table = Table::parse(&text)?;
-    let mut complaints = judge(&table, &real_edges(metadata), &metadata.members().map(|member| member.name.as_str()).collect());
-    complaints.extend(runtimes_in_words(&table, metadata));
+    let mut complaints =
+        judge(&table, &real_edges(metadata), &metadata.packages.iter().map(|member| member.name.as_str()).collect());
+    complaints.extend(runtimes_in_words(&table)?);
     Ok(complaints)
 }
 
 fn real_edges(metadata: &Metadata) -> BTreeSet<Edge> {
-    let names: BTreeSet<&str> = metadata.members().map(|member| member.name.as_str()).collect();
-    let edges = metadata.members().flat_map(|member| {
+    let names: BTreeSet<&str> = metadata.packages.iter().map(|member| member.name.as_str()).collect();
+    let edges = metadata.packages.iter().flat_map(|member| {
         let inner = member.dependencies.iter().filter(|dependency| names.contains(dependency.name.as_str()));
         inner.map(|dependency| Edge {
             from: member.name.clone(),
@@ -104,7 +105,7 @@ fn judge(table: &Table, real: &BTreeSet<Edge>, crates: &BTreeSet<&str>) -> Vec<S
         if to > from && !edge.dev {
             complaints.push(format!("{}: points up", show(edge)));
         }
-        if *layer == "components" && from == to {
+        if *layer == "components" && from == to && !edge.dev {
             complaints.push(format!("{}: components never import each other", show(edge)));
         }
         if edge.to == "storage" && !edge.dev && !MAY_OPEN_STORAGE.contains(&edge.from.as_str()) {
@@ -114,16 +115,14 @@ fn judge(table: &Table, real: &BTreeSet<Edge>, crates: &BTreeSet<&str>) -> Vec<S
     complaints
 }
 
-fn runtimes_in_words(table: &Table, metadata: &Metadata) -> Vec<String> {
-    let words = table.layers.iter().filter(|(layer, _)| layer == "words").flat_map(|(_, crates)| crates);
-    let found = words.flat_map(|name| {
-        let linked = metadata.linked_by(name);
-        ASYNC
-            .iter()
-            .filter(move |banned| linked.contains(**banned))
-            .map(move |banned| format!("{name}: links {banned}; words have no I/O and no async"))
-    });
-    found.collect()
+fn runtimes_in_words(table: &Table) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for name in table.layers.iter().filter(|(layer, _)| layer == "words").flat_map(|(_, crates)| crates) {
+        for linked in workspace::linked_by(name)?.iter().filter(|linked| ASYNC.contains(&linked.name.as_str())) {
+            complaints.push(format!("{name}: links {}; words have no I/O and no async", linked.name));
+        }
+    }
+    Ok(complaints)
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ pub fn check() -> Result<Vec<String>> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue, // deleted, not yet committed
             Err(error) => return Err(Failure::io(path, &error)),
         };
-        complaints.extend(judge(&text).into_iter().map(|complaint| format!("{path}{complaint}")));
+        complaints.extend(judge(path, &text).into_iter().map(|complaint| format!("{path}{complaint}")));
     }
     Ok(complaints)
 }
 
-fn judge(text: &str) -> Vec<String> {
+fn judge(path: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let lines: Vec<&str> = text.lines().collect();
     if lines.first().is_some_and(|line| line.contains("@generated")) {
@@ -30,7 +30,9 @@ fn judge(text: &str) -> Vec<String> {
     if lines.len() > MAX_LINES {
         complaints.push(format!(": {} lines, more than {MAX_LINES}: split it by concern", lines.len()));
     }
-    if lines.iter().find(|line| !line.is_empty()).is_some_and(|line| !line.starts_with("//!")) {
+    // A file of tests is named and described by its parent.
+    let tests = path.ends_with("tests.rs");
+    if !tests && lines.iter().find(|line| !line.is_empty()).is_some_and(|line| !line.starts_with("//!")) {
         complaints.push(": does not start with a //! line that says what lives here".into());
     }
     for (index, line) in lines.iter().enumerate() {
@@ -58,9 +60,10 @@ mod tests {
             ("//! Says why.\n    let _ = f(); // gone already\n", None),
             ("//! Says why above.\n    // gone already\n    let _ = f();\n", None),
         ] {
-            let found = judge(text).join("\n");
+            let found = judge("src/a.rs", text).join("\n");
             assert_eq!(!found.is_empty(), complaint.is_some(), "{text}: {found}");
             assert!(found.contains(complaint.unwrap_or_default()), "{found}");
         }
+        assert!(judge("src/a/tests.rs", "use super::*;\n").is_empty());
     }
 }

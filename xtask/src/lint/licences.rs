@@ -1,7 +1,8 @@
 //! What may be linked: known permissive licences only, one library per purpose.
 
-use crate::workspace::Metadata;
-use std::collections::BTreeMap;
+use crate::process::Result;
+use crate::workspace::{self, Built};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// SPDX identifiers that an Apache-2.0 binary may carry. MPL-2.0 binds file by file, so unmodified crates are fine.
 const ALLOWED: &[&str] = &[
@@ -16,6 +17,7 @@ const ALLOWED: &[&str] = &[
     "MIT",
     "MIT-0",
     "MPL-2.0",
+    "MPL-2.0+",
     "OpenSSL",
     "Unicode-3.0",
     "Unlicense",
@@ -35,7 +37,6 @@ const BANNED: &[(&str, &str)] = &[
     ("json", "a second JSON library: serde_json"),
     ("serde_yaml", "unmaintained: serde_yaml_ng"),
     ("chrono", "a second time library: jiff"),
-    ("lazy_static", "global state: values in the component that owns them"),
     ("async-std", "a second runtime: tokio"),
     ("reqwest", "a second HTTP stack: hyper"),
 ];
@@ -43,17 +44,22 @@ const BANNED: &[(&str, &str)] = &[
 /// Libraries of which two versions in one binary would be two truths.
 const SINGLE: &[&str] = &["serde_json", "tokio", "hyper", "rustls", "aws-lc-rs", "http", "jiff"];
 
-pub fn check(metadata: &Metadata) -> Vec<String> {
+/// Judges everything that is compiled here; `own` are the workspace's crates.
+pub fn check(own: &BTreeSet<&str>) -> Result<Vec<String>> {
+    let third_party = workspace::everything_built()?.into_iter().filter(|package| !own.contains(package.name.as_str()));
+    Ok(judge(&third_party.collect()))
+}
+
+fn judge(packages: &BTreeSet<Built>) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in metadata.third_party() {
-        versions.entry(&package.name).or_default().push(&package.version);
-        let licence = package.license.as_deref().unwrap_or("none named");
+    for Built { name, version, licence } in packages {
+        versions.entry(name).or_default().push(version);
         if !permitted(licence) {
-            complaints.push(format!("{} {}: licence '{licence}' is not on the allow list", package.name, package.version));
+            complaints.push(format!("{name} {version}: licence '{licence}' is not on the allow list"));
         }
-        if let Some((_, instead)) = BANNED.iter().find(|(name, _)| *name == package.name) {
-            complaints.push(format!("{} {}: banned: {instead}", package.name, package.version));
+        if let Some((_, instead)) = BANNED.iter().find(|(banned, _)| banned == name) {
+            complaints.push(format!("{name} {version}: banned: {instead}"));
         }
     }
     for name in SINGLE {
@@ -112,6 +118,31 @@ fn one(tokens: &mut &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_rule_of_dependencies_bites() {
+        let built = |name: &str, version: &str, licence: &str| Built {
+            name: name.into(),
+            version: version.into(),
+            licence: licence.into(),
+        };
+        let complaints = judge(
+            &[
+                built("serde_json", "1.0.0", "MIT"),
+                built("serde_json", "2.0.0", "MIT"),
+                built("ring", "0.17.0", "ISC"),
+                built("secret", "1.0.0", ""),
+                built("fine", "1.0.0", "MIT"),
+            ]
+            .into(),
+        );
+        let expected = [
+            "ring 0.17.0: banned: a second crypto provider: aws-lc-rs",
+            "secret 1.0.0: licence '' is not on the allow list",
+            "serde_json: several versions in one build: 1.0.0, 2.0.0",
+        ];
+        assert_eq!(complaints, expected);
+    }
 
     #[test]
     fn expressions_are_judged_by_their_best_offer() {

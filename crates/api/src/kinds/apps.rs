@@ -2,12 +2,13 @@
 
 use super::pod::default_template;
 use super::row::Row;
-use super::workload::{check_managed_template, selector_is_immutable};
+use super::workload::{check_always_restarts, check_managed_template, selector_is_immutable};
 use crate::Hooks;
 use crate::doc::{View, each, ensure, remove, restore, same, set, set_default, set_default_number, str_at};
-use crate::rules::labels::check_workload_selector;
+use crate::rules::labels::{check_labels, check_template_matches, check_workload_selector};
 use crate::rules::ports::{check_at_most_all, check_int_or_percent, is_zero};
 use meta::{Doc, FieldErrors, names};
+use serde_json::json;
 
 const HISTORY: i64 = 10;
 const STATEFUL_SET_FORBIDDEN: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
@@ -176,13 +177,16 @@ fn validate_stateful_set(doc: &Doc, errors: &mut FieldErrors) {
     }
     spec.at("ordinals.start").non_negative(errors);
     check_workload_selector(&spec.get("selector"), "statefulset", errors);
-    check_managed_template(&spec, "StatefulSet", errors);
+    check_template_matches(&spec.get("selector"), &spec.get("template"), errors);
+    // No more of the template: its mounts may name volumes that only the claim templates will give a pod.
+    check_labels(&View { path: spec.get("template").path.child("labels"), ..spec.at("template.metadata.labels") }, errors);
+    check_always_restarts(&spec.get("template"), "StatefulSet", errors);
 }
 
 fn check_stateful_set_strategy(strategy: &View<'_>, errors: &mut FieldErrors) {
     let (kind, rolling) = (strategy.get("type"), strategy.get("rollingUpdate"));
     match kind.str() {
-        "" => kind.required(errors, ""),
+        "" => strategy.required(errors, ""),
         "OnDelete" if rolling.is_set() => {
             errors.invalid(&rolling.path, rolling.doc.clone(), "only allowed for updateStrategy 'RollingUpdate'");
         }
@@ -196,7 +200,11 @@ fn check_stateful_set_strategy(strategy: &View<'_>, errors: &mut FieldErrors) {
             }
             check_at_most_all(&unavailable, errors);
         }
-        _ => kind.invalid(errors, "must be 'RollingUpdate' or 'OnDelete'"),
+        _ => {
+            // Upstream prints its internal structure.
+            let shown = json!({ "RollingUpdate": rolling.doc, "Type": kind.str() });
+            errors.invalid(&strategy.path, shown, "must be 'RollingUpdate' or 'OnDelete'");
+        }
     }
 }
 
@@ -230,7 +238,10 @@ fn default_daemon_set(doc: &mut Doc) {
 
 fn validate_daemon_set(doc: &Doc, errors: &mut FieldErrors) {
     let spec = View::root(doc).get("spec");
-    check_workload_selector(&spec.get("selector"), "daemonset", errors);
+    let selector = spec.get("selector");
+    if selector.is_set() {
+        check_workload_selector(&selector, "daemonset", errors);
+    }
     check_managed_template(&spec, "DaemonSet", errors);
     spec.get("minReadySeconds").non_negative(errors);
     check_daemon_set_strategy(&spec.get("updateStrategy"), errors);

@@ -135,10 +135,10 @@ fn validate_cron_job(doc: &Doc, errors: &mut FieldErrors) {
         name.invalid(errors, "must be no more than 52 characters");
     }
     let schedule = spec.get("schedule");
-    if schedule.require(errors) {
-        if let Err(problem) = check_schedule(schedule.str()) {
-            schedule.invalid(errors, problem);
-        }
+    if schedule.require(errors)
+        && let Err(problem) = check_schedule(schedule.str())
+    {
+        schedule.invalid(errors, problem);
     }
     for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
         spec.get(field).non_negative(errors);

@@ -1,4 +1,4 @@
-//! certificates.k8s.io/v1 CertificateSigningRequest. Who asks is written into its spec by the API server.
+//! certificates.k8s.io/v1. Who asks is written into its spec by the API server.
 
 use super::row::Row;
 use crate::Hooks;
@@ -10,6 +10,20 @@ const SHORTEST_SECONDS: i64 = 600;
 pub const CSR_ROW: Row = Row::new("certificates.k8s.io/v1", "CertificateSigningRequest")
     .selectable(&["spec.signerName"])
     .hooks(Hooks { prepare_update: |new, old| restore(new, old, "spec"), validate, ..Hooks::NONE });
+
+/// Named `<signer with colons for slashes>:<name>`, which is no subdomain.
+pub const CLUSTER_TRUST_BUNDLE_ROW: Row = Row::new("certificates.k8s.io/v1", "ClusterTrustBundle")
+    .name_check(names::path_segment)
+    .selectable(&["spec.signerName"])
+    .hooks(Hooks {
+        validate: |doc, errors| {
+            View::root(doc).at("spec.trustBundle").require(errors);
+        },
+        validate_update: |new, old, errors| {
+            View::root(new).at("spec.signerName").immutable(&View::root(old).at("spec.signerName"), errors);
+        },
+        ..Hooks::NONE
+    });
 
 fn validate(doc: &Doc, errors: &mut FieldErrors) {
     let spec = View::root(doc).get("spec");

@@ -9,6 +9,7 @@ mod config_map;
 mod endpoint_slice;
 mod endpoints;
 mod event;
+mod flow_control;
 mod lease;
 mod namespace;
 mod networking;
@@ -74,14 +75,22 @@ pub const KINDS: &[Row] = &[
     networking::INGRESS_CLASS_ROW,
     networking::NETWORK_POLICY_ROW,
     networking::SERVICE_CIDR_ROW,
+    networking::IP_ADDRESS_ROW,
     policy::POD_DISRUPTION_BUDGET_ROW,
     autoscaling::HPA_V2_ROW,
     autoscaling::HPA_V1_ROW,
     certificates::CSR_ROW,
+    certificates::CLUSTER_TRUST_BUNDLE_ROW,
     admission::MUTATING_WEBHOOK_ROW,
     admission::VALIDATING_WEBHOOK_ROW,
+    admission::VALIDATING_POLICY_ROW,
+    admission::VALIDATING_BINDING_ROW,
+    admission::MUTATING_POLICY_ROW,
+    admission::MUTATING_BINDING_ROW,
     admission::CRD_ROW,
     admission::API_SERVICE_ROW,
+    flow_control::FLOW_SCHEMA_ROW,
+    flow_control::PRIORITY_LEVEL_ROW,
     reviews::SUBJECT_ACCESS_REVIEW_ROW,
     reviews::LOCAL_SUBJECT_ACCESS_REVIEW_ROW,
     reviews::SELF_SUBJECT_ACCESS_REVIEW_ROW,

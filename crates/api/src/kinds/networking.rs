@@ -7,6 +7,7 @@ use crate::rules::labels::check_selector;
 use crate::rules::ports::check_port_or_name;
 use meta::{Doc, FieldErrors, names};
 use serde_json::json;
+use std::net::IpAddr;
 
 const API: &str = "networking.k8s.io/v1";
 
@@ -37,11 +38,34 @@ pub const SERVICE_CIDR_ROW: Row = Row::new(API, "ServiceCIDR").hooks(Hooks {
     ..Hooks::NONE
 });
 
+/// Named after the address itself, in canonical form.
+pub const IP_ADDRESS_ROW: Row = Row::new(API, "IPAddress").name_check(canonical_ip).hooks(Hooks {
+    validate: |doc, errors| {
+        let parent = View::root(doc).at("spec.parentRef");
+        if parent.require(errors) {
+            parent.get("resource").require(errors);
+            parent.get("name").require(errors);
+        }
+    },
+    validate_update: |new, old, errors| {
+        View::root(new).at("spec.parentRef").immutable(&View::root(old).at("spec.parentRef"), errors);
+    },
+    ..Hooks::NONE
+});
+
+fn canonical_ip(name: &str) -> Vec<String> {
+    match name.parse::<IpAddr>() {
+        Err(_) => vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".into()],
+        Ok(address) if address.to_string() != name => vec!["must be a canonical format IP address".into()],
+        Ok(_) => Vec::new(),
+    }
+}
+
 fn validate_ingress(doc: &Doc, errors: &mut FieldErrors) {
     let spec = View::root(doc).get("spec");
     let (rules, backend) = (spec.get("rules"), spec.get("defaultBackend"));
     if rules.is_empty() && !backend.is_set() {
-        errors.invalid(&spec.path, json!([]), "either `defaultBackend` or `rules` must be specified");
+        errors.invalid(&spec.path, Doc::Null, "either `defaultBackend` or `rules` must be specified");
     }
     if backend.is_set() {
         check_backend(&backend, errors);

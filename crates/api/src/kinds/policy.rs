@@ -6,6 +6,7 @@ use crate::doc::View;
 use crate::rules::labels::check_selector;
 use crate::rules::ports::{check_at_most_all, check_int_or_percent};
 use meta::{Doc, FieldErrors};
+use serde_json::json;
 
 pub const POD_DISRUPTION_BUDGET_ROW: Row =
     Row::new("policy/v1", "PodDisruptionBudget").generation().conditional_update().hooks(Hooks { validate, ..Hooks::NONE });
@@ -14,7 +15,11 @@ fn validate(doc: &Doc, errors: &mut FieldErrors) {
     let spec = View::root(doc).get("spec");
     let (least, most) = (spec.get("minAvailable"), spec.get("maxUnavailable"));
     if least.is_set() && most.is_set() {
-        spec.invalid(errors, "minAvailable and maxUnavailable cannot be both set");
+        // Upstream prints its internal structure.
+        let [selector, eviction] = ["selector", "unhealthyPodEvictionPolicy"].map(|field| spec.get(field).doc);
+        let shown = json!({ "MinAvailable": least.doc, "Selector": selector, "MaxUnavailable": most.doc,
+            "UnhealthyPodEvictionPolicy": eviction });
+        errors.invalid(&spec.path, shown, "minAvailable and maxUnavailable cannot be both set");
     }
     for value in [&least, &most] {
         check_int_or_percent(value, errors);

@@ -5,6 +5,7 @@ use crate::Hooks;
 use crate::doc::{View, each, ensure, set_default, str_at};
 use crate::rules::labels::check_selector;
 use meta::{Doc, FieldErrors, names};
+use serde_json::json;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 const API: &str = "rbac.authorization.k8s.io/v1";
@@ -107,6 +108,9 @@ fn check_subject(subject: &View<'_>, errors: &mut FieldErrors) {
 
 fn role_ref_is_immutable(new: &Doc, old: &Doc, errors: &mut FieldErrors) {
     if new["roleRef"] != old["roleRef"] {
-        View::root(new).get("roleRef").invalid(errors, "cannot change roleRef");
+        let role = View::root(new).get("roleRef");
+        let [group, kind, name] = ["apiGroup", "kind", "name"].map(|field| role.get(field).str());
+        // Upstream prints its internal structure.
+        errors.invalid(&role.path, json!({ "APIGroup": group, "Kind": kind, "Name": name }), "cannot change roleRef");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::row::Row;
 use crate::Hooks;
-use crate::doc::{View, ensure, restore, same, set, set_default, with};
+use crate::doc::{View, difference, ensure, is_empty, restore, same, set, set_default, with};
 use crate::rules::resources::{canonical, canonical_list, check_list, parse};
 use meta::{Doc, FieldErrors, names};
 use serde_json::json;
@@ -172,26 +172,28 @@ fn validate_claim(doc: &Doc, errors: &mut FieldErrors) {
 }
 
 fn validate_claim_update(new: &Doc, old: &Doc, errors: &mut FieldErrors) {
-    let bound = old["status"]["phase"] == "Bound";
     let (mut rest, before) = (new.get("spec").cloned().unwrap_or_default(), old.get("spec").cloned().unwrap_or_default());
     // Binding sets the volume's name once; the class may be filled in once.
     for field in ["volumeName", "storageClassName"] {
-        if before.get(field).is_none_or(Doc::is_null) {
+        if is_empty(before.get(field).unwrap_or(&Doc::Null)) {
             restore(&mut rest, &before, field);
         }
     }
-    restore(&mut rest, &before, "volumeAttributesClassName");
-    let (grown, was) = (parse(&rest["resources"]["requests"]["storage"]), parse(&before["resources"]["requests"]["storage"]));
-    if bound {
-        restore(&mut rest, &before, "resources");
+    let size = |spec: &Doc| parse(&spec["resources"]["requests"]["storage"]).unwrap_or_default();
+    let actual = parse(&old["status"]["capacity"]["storage"]).unwrap_or_default();
+    let (wanted, was) = (size(&rest), size(&before));
+    if new["status"]["phase"] == "Bound" {
+        restore(&mut rest, &before, "volumeAttributesClassName");
+        with(&mut rest, "resources", |resources| {
+            with(resources, "requests", |requests| restore(requests, &before["resources"]["requests"], "storage"));
+        });
     }
     if !same(&rest, &before) {
-        errors.forbidden(&meta::Path::new("spec"), CLAIM_FORBIDDEN);
+        errors.forbidden(&meta::Path::new("spec"), format!("{CLAIM_FORBIDDEN}\n{}", difference(&rest, &before)));
     }
-    if let (true, Ok(grown), Ok(was)) = (bound, grown, was) {
-        if grown < was {
-            let path = meta::Path::new("spec").child("resources").child("requests").child("storage");
-            errors.forbidden(&path, "field can not be less than status.capacity");
-        }
+    // A failed expansion may be taken back, but never below what the volume has.
+    if wanted < was && wanted <= actual {
+        let path = meta::Path::new("spec").child("resources").child("requests").child("storage");
+        errors.forbidden(&path, "field can not be less than status.capacity");
     }
 }

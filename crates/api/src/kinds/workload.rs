@@ -55,7 +55,7 @@ pub fn check_managed_template(spec: &View<'_>, what: &str, errors: &mut FieldErr
     check_always_restarts(&template, what, errors);
 }
 
-fn check_always_restarts(template: &View<'_>, what: &str, errors: &mut FieldErrors) {
+pub fn check_always_restarts(template: &View<'_>, what: &str, errors: &mut FieldErrors) {
     let restart = template.at("spec.restartPolicy");
     if ["OnFailure", "Never"].contains(&restart.str()) {
         restart.one_of(errors, &["Always"]);

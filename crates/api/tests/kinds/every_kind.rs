@@ -3,6 +3,7 @@
 use crate::minimal;
 use api::{Catalog, ResourceDef};
 use meta::{Doc, FieldErrors};
+use schema::FieldValidation;
 use serde_json::json;
 
 fn each(mut check: impl FnMut(&Catalog, &ResourceDef)) {
@@ -53,6 +54,40 @@ fn a_converted_object_comes_back_whole() {
         assert!(errors.is_empty(), "{:?}: {}", def.gvk(), errors.aggregate());
         let back = (convert.from_storage)(stored.clone());
         assert_eq!((convert.to_storage)(back), stored, "{:?}", def.gvk());
+    });
+}
+
+/// What hooks add is what the published structure knows, in the form in which it is decoded.
+#[test]
+fn a_created_object_fits_its_schema() {
+    each(|catalog, def| {
+        let gvk = def.gvk();
+        let ty = catalog.type_of(def).expect("built-ins have types");
+        let types = catalog.schema().types();
+        let mut doc = minimal::object(def);
+        schema::decode(types, ty, &mut doc, FieldValidation::Strict);
+        (def.hooks.default)(&mut doc);
+        def.prepare_for_create(&mut doc);
+        let mut again = doc.clone();
+        let decoded = schema::decode(types, ty, &mut again, FieldValidation::Strict);
+        assert_eq!((decoded.type_error, decoded.unknown), (None, Vec::new()), "{gvk:?}");
+        (def.hooks.default)(&mut again);
+        assert_eq!(again, doc, "{gvk:?}");
+    });
+}
+
+#[test]
+fn the_fields_that_rows_name_exist() {
+    // Fields of selectors that upstream named apart from what they read.
+    let apart = ["status.successful", "status.podIPs"];
+    each(|catalog, def| {
+        let Some(ty) = catalog.type_of(def) else { return };
+        let scale = def.scale.iter().flat_map(|s| [s.replicas, s.status_replicas, s.selector]);
+        let pointers = scale.map(|p| p.trim_start_matches('/').replace('/', "."));
+        for field in def.selectable.iter().map(|f| (*f).to_owned()).chain(pointers).filter(|f| !apart.contains(&f.as_str())) {
+            let path: Vec<&str> = field.split('.').collect();
+            assert!(catalog.schema().types().lookup(ty, &path).is_some(), "{:?} {field}", def.gvk());
+        }
     });
 }
 

@@ -52,6 +52,10 @@ pub fn body(kind: &str) -> Doc {
         "CertificateSigningRequest" => {
             json!({"spec": {"request": "Y3Ny", "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}})
         }
+        "ClusterTrustBundle" => json!({"spec": {"trustBundle": "x"}}),
+        "FlowSchema" => json!({"spec": {"priorityLevelConfiguration": {"name": "exempt"}}}),
+        "PriorityLevelConfiguration" => json!({"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue"}}}}),
+        "IPAddress" => json!({"spec": {"parentRef": {"resource": "services", "namespace": "default", "name": "web"}}}),
         "RuntimeClass" => json!({"handler": "runc"}),
         "PriorityClass" => json!({"value": 1000}),
         "SubjectAccessReview" => json!({"spec": {"user": "a", "resourceAttributes": {"verb": "get"}}}),
@@ -69,15 +73,19 @@ pub fn object(def: &api::ResourceDef) -> Doc {
     doc["apiVersion"] = json!(def.api_version());
     doc["kind"] = json!(def.kind);
     doc["metadata"] = json!({"name": "web", "uid": "3e1a"});
+    if def.kind == "IPAddress" {
+        doc["metadata"]["name"] = json!("172.20.0.1");
+    }
     if def.namespaced {
         doc["metadata"]["namespace"] = json!("default");
     }
     if def.kind == "Event" {
         let object = if def.gvr.group.is_empty() { "involvedObject" } else { "regarding" };
         doc[object] = json!({"kind": "Pod", "name": "a", "namespace": "default"});
-        for field in ["reportingController", "reportingInstance", "action", "reason", "eventTime"] {
+        for field in ["reportingController", "reportingInstance", "action", "reason"] {
             doc[field] = json!("x");
         }
+        doc["eventTime"] = json!("2026-11-20T10:11:12.000000Z");
         doc["type"] = json!("Normal");
     }
     doc

@@ -7,7 +7,7 @@ use serde_json::json;
 fn base() -> Doc {
     json!({"metadata": {"name": "web", "namespace": "default"}, "spec": {
         "containers": [{"name": "web", "image": "nginx:1.29", "ports": [{"containerPort": 80}]}],
-        "volumes": [{"name": "data", "emptyDir": {}}]}})
+        "volumes": [{"name": "data", "emptyDir": {}}], "serviceAccountName": "default"}})
 }
 
 const C0: &str = "/spec/containers/0";
@@ -188,7 +188,7 @@ fn volumes_and_mounts() {
             (
                 &at("/volumeMounts"),
                 json!([{"name": "data", "mountPath": "/a", "subPath": "../x"}]),
-                &["spec.containers[0].volumeMounts[0].subPath: Invalid value: \"../x\": must not contain '..'"],
+                &["spec.containers[0].volumeMounts.subPath: Invalid value: \"../x\": must not contain '..'"],
             ),
             (
                 "/spec/volumes/0/hostPath",
@@ -217,6 +217,24 @@ fn volumes_and_mounts() {
                 ],
             ),
         ],
+    );
+}
+
+#[test]
+fn a_token_needs_an_account() {
+    let volumes = json!([{"name": "a", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]);
+    let mut pod = base();
+    pod["spec"]["volumes"] = volumes;
+    check_create(
+        "v1 Pod",
+        &pod,
+        &[(
+            "/spec/serviceAccountName",
+            json!(null),
+            &[
+                "spec.volumes[0].projected.sources[0].serviceAccountToken: Forbidden: must not be specified when serviceAccountName is not set",
+            ],
+        )],
     );
 }
 

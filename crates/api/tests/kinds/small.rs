@@ -73,7 +73,7 @@ fn leases_budgets_and_autoscalers() {
             "/spec/maxUnavailable",
             json!(1),
             &[
-                "spec: Invalid value: {\"maxUnavailable\":1,\"minAvailable\":1}: minAvailable and maxUnavailable cannot be both set",
+                "spec: Invalid value: {\"MaxUnavailable\":1,\"MinAvailable\":1,\"Selector\":null,\"UnhealthyPodEvictionPolicy\":null}: minAvailable and maxUnavailable cannot be both set",
             ],
         )],
     );
@@ -108,7 +108,7 @@ fn networking() {
                 path("Exact", "a"),
                 &["spec.rules[0].http.paths[0].path: Invalid value: \"a\": must be an absolute path"],
             ),
-            ("/spec/rules", json!([]), &["spec: Invalid value: []: either `defaultBackend` or `rules` must be specified"]),
+            ("/spec/rules", json!([]), &["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"]),
             (
                 "/spec/defaultBackend",
                 json!({}),
@@ -148,7 +148,7 @@ fn storage() {
         ],
     );
     let mut bound = minimal::body("PersistentVolumeClaim");
-    bound["status"] = json!({"phase": "Bound"});
+    bound["status"] = json!({"phase": "Bound", "capacity": {"storage": "1Gi"}});
     check_update(
         "v1 PersistentVolumeClaim",
         &bound,
@@ -164,7 +164,7 @@ fn storage() {
                 "/spec/accessModes",
                 json!(["ReadWriteMany"]),
                 &[
-                    "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+                    "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n- accessModes: [\"ReadWriteOnce\"]\n+ accessModes: [\"ReadWriteMany\"]\n",
                 ],
             ),
         ],

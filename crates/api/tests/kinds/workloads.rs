@@ -98,7 +98,9 @@ fn other_workloads() {
             (
                 "/spec/updateStrategy",
                 json!({"type": "X"}),
-                &["spec.updateStrategy.type: Invalid value: \"X\": must be 'RollingUpdate' or 'OnDelete'"],
+                &[
+                    "spec.updateStrategy: Invalid value: {\"RollingUpdate\":null,\"Type\":\"X\"}: must be 'RollingUpdate' or 'OnDelete'",
+                ],
             ),
             (
                 "/spec/updateStrategy/rollingUpdate/partition",
@@ -209,6 +211,18 @@ fn jobs() {
                 json!({"name": "a".repeat(53)}),
                 &[&format!("metadata.name: Invalid value: \"{}\": must be no more than 52 characters", "a".repeat(53))],
             ),
+        ],
+    );
+}
+
+#[test]
+fn a_stateful_sets_mounts_may_name_its_claims() {
+    check_create(
+        "apps/v1 StatefulSet",
+        &minimal::body("StatefulSet"),
+        &[
+            ("/spec/template/spec/containers/0/volumeMounts", json!([{"name": "data", "mountPath": "/data"}]), &[]),
+            ("/spec/template/metadata/labels/app", json!("x"), &[&MISMATCH.replace("web", "x")]),
         ],
     );
 }

@@ -1,19 +1,36 @@
 //! Fills every cache of a control plane from one load and one watch of its store.
 
-use super::ResourceCache;
+use super::{Handoff, Objects, ResourceCache};
 use crate::keys;
 use api::ResourceDef;
-use meta::{Gvr, Object, Status};
+use client::ObjectFeed;
+use meta::{Gvr, Object, Reason, Status};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use storage::{Change, Store};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How far a reader of all kinds may fall behind before its feed ends; it then starts over.
+const READER_BACKLOG: usize = 16_384;
+
+/// A cache and the definition of what it holds.
+struct Stored {
+    def: Arc<ResourceDef>,
+    cache: Arc<ResourceCache>,
+}
 
 /// All caches of one control plane.
 pub struct Caches {
-    by_prefix: HashMap<String, Arc<ResourceCache>>,
+    by_prefix: HashMap<String, Stored>,
+    /// Who reads the changes of all kinds. Locked over each change, so that a new reader misses none and sees none twice.
+    readers: Mutex<Vec<mpsc::Sender<ObjectFeed>>>,
     store: Arc<dyn Store>,
     applied: watch::Sender<u64>,
+    /// Nothing more will be applied.
+    ended: CancellationToken,
+    pub(crate) handoff: Handoff,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -30,16 +47,20 @@ impl Caches {
         let page = store.range("/", None, 0, None).await?;
         let by_prefix: HashMap<_, _> = defs
             .filter(|def| def.stored_as.is_none())
-            .map(|def| (keys::prefix(&def.gvr), Arc::new(ResourceCache::new(page.revision, selectable(&def)))))
+            .map(|def| {
+                let cache = Arc::new(ResourceCache::new(page.revision, &def));
+                (keys::prefix(&def.gvr), Stored { def, cache })
+            })
             .collect();
         for entry in page.entries {
             if let Some((prefix, key)) = keys::split(&entry.key)
-                && let Some(cache) = by_prefix.get(prefix)
+                && let Some(stored) = by_prefix.get(prefix)
             {
-                cache.load(key, decode(&entry)?);
+                stored.cache.load(key, decode(&stored.cache, &entry)?);
             }
         }
-        Ok(Arc::new(Self { by_prefix, store, applied: watch::channel(page.revision).0 }))
+        let (readers, applied, ended) = (Mutex::default(), watch::channel(page.revision).0, CancellationToken::new());
+        Ok(Arc::new(Self { by_prefix, readers, store, applied, ended, handoff: Handoff::default() }))
     }
 
     /// Follows the store until it closes. Falling behind starts over from the last revision seen.
@@ -66,14 +87,33 @@ impl Caches {
 
     fn apply(&self, change: &Change) -> Result<(), FeedError> {
         let Some((prefix, key)) = keys::split(&change.key) else { return Ok(()) };
-        let Some(cache) = self.by_prefix.get(prefix) else { return Ok(()) };
-        let object = change.value.as_ref().map(decode).transpose()?;
-        cache.apply(key, change.revision, object);
+        let Some(stored) = self.by_prefix.get(prefix) else { return Ok(()) };
+        let object = change.value.as_ref().map(|entry| match self.handoff.take(&entry.value) {
+            Some(prepared) => Ok(prepared.at(entry.mod_revision)),
+            None => decode(&stored.cache, entry).map(Arc::new),
+        });
+        let object = object.transpose()?;
+        let mut readers = self.readers.lock();
+        if let Some(event) = stored.cache.apply(key, change.revision, object) {
+            readers
+                .retain(|reader| reader.try_send(ObjectFeed { resource: stored.def.gvr.clone(), event: event.clone() }).is_ok());
+        }
         Ok(())
     }
 
+    /// Everything there is, and whatever changes from then on.
+    pub fn read_all(&self) -> (Vec<(Gvr, Objects)>, mpsc::Receiver<ObjectFeed>) {
+        let mut readers = self.readers.lock();
+        let present = self.by_prefix.values().map(|stored| (stored.def.gvr.clone(), stored.cache.slice().objects));
+        let present = present.filter(|(_, objects)| !objects.is_empty()).collect();
+        let (sender, live) = mpsc::channel(READER_BACKLOG);
+        readers.retain(|reader| !reader.is_closed());
+        readers.push(sender);
+        (present, live)
+    }
+
     pub fn of(&self, storage: &Gvr) -> Option<Arc<ResourceCache>> {
-        self.by_prefix.get(&keys::prefix(storage)).cloned()
+        self.by_prefix.get(&keys::prefix(storage)).map(|stored| stored.cache.clone())
     }
 
     /// Waits until everything committed so far can be read from the caches, and returns the revision reached.
@@ -88,8 +128,16 @@ impl Caches {
             return Ok(current);
         }
         let mut applied = self.applied.subscribe();
-        let reached = applied.wait_for(|at| *at >= revision).await.map(|at| *at);
-        reached.map_err(|_| Status::internal("the control plane is shutting down"))
+        let reached = self.ended.run_until_cancelled(applied.wait_for(|at| *at >= revision)).await;
+        match reached {
+            Some(Ok(at)) => Ok(*at),
+            Some(Err(_)) | None => Err(Status::new(Reason::ServiceUnavailable, "the control plane is shutting down")),
+        }
+    }
+
+    /// The feed has stopped: whoever waits for more is sent away, so that a control plane can drain.
+    pub fn end(&self) {
+        self.ended.cancel();
     }
 
     pub fn applied(&self) -> u64 {
@@ -97,7 +145,7 @@ impl Caches {
     }
 
     pub fn compact(&self, revision: u64) {
-        self.by_prefix.values().for_each(|cache| cache.compact(revision));
+        self.by_prefix.values().for_each(|stored| stored.cache.compact(revision));
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -105,26 +153,7 @@ impl Caches {
     }
 }
 
-fn decode(entry: &storage::Entry) -> Result<Object, FeedError> {
-    Object::from_stored(entry.value.clone(), entry.mod_revision)
-        .map_err(|source| FeedError::Record { key: entry.key.to_string(), source })
-}
-
-/// Reads a kind's selectable fields. A definition may name what an absent field reads as: `spec.unschedulable=false`.
-/// Kinds without any never parse their documents here.
-fn selectable(def: &ResourceDef) -> impl Fn(&Object) -> Vec<String> + Send + Sync + 'static {
-    let fields = def.selectable.iter().map(|f| f.split_once('=').unwrap_or((f, "")));
-    let pointers: Vec<(String, &str)> = fields.map(|(f, absent)| (format!("/{}", f.replace('.', "/")), absent)).collect();
-    move |object| {
-        if pointers.is_empty() {
-            return Vec::new();
-        }
-        let doc = object.to_doc();
-        pointers.iter().map(|(p, absent)| doc.pointer(p).map_or_else(|| (*absent).to_owned(), field_text)).collect()
-    }
-}
-
-/// How a field's value is written in a selector.
-fn field_text(value: &meta::Doc) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn decode(cache: &ResourceCache, entry: &storage::Entry) -> Result<Object, FeedError> {
+    let decoded = cache.decode(entry.value.clone(), entry.mod_revision);
+    decoded.map_err(|source| FeedError::Record { key: entry.key.to_string(), source })
 }

@@ -2,7 +2,9 @@
 //! Follows k8s.io/apiserver `pkg/storage/cacher`; reads are consistent because they wait for the store's revision.
 
 mod feed;
+mod handoff;
 mod resource;
 
 pub use feed::{Caches, FeedError};
-pub use resource::{CachedChange, ResourceCache, Slice, Subscription};
+pub(crate) use handoff::Handoff;
+pub use resource::{CachedChange, Objects, ResourceCache, Slice, Subscription};

@@ -1,7 +1,10 @@
 //! One resource's cache.
 
+use api::ResourceDef;
+use bytes::Bytes;
 use client::{Event, EventKind};
-use meta::{Object, Status};
+use meta::object::ObjectError;
+use meta::{Doc, Object, Status, Texts};
 use parking_lot::{Mutex, RwLock};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,7 +25,7 @@ pub struct CachedChange {
     pub event: Arc<Event>,
 }
 
-type Objects = imbl::OrdMap<Arc<str>, Arc<Object>>;
+pub type Objects = imbl::OrdMap<Arc<str>, Arc<Object>>;
 
 struct Watcher {
     /// Local key prefix, `""` for all.
@@ -43,13 +46,10 @@ struct State {
 /// Is told the local key and the new state of each changed object, before anyone can read the change.
 type Listener = Box<dyn Fn(&str, Option<&Object>) + Send + Sync>;
 
-type FieldsOf = dyn Fn(&Object) -> Vec<String> + Send + Sync;
-
 pub struct ResourceCache {
     state: Mutex<State>,
     listeners: RwLock<Vec<Listener>>,
-    /// Reads the values of the selectable fields.
-    fields_of: Box<FieldsOf>,
+    def: Arc<ResourceDef>,
 }
 
 /// A consistent view of (part of) a resource.
@@ -66,10 +66,10 @@ pub struct Subscription {
 }
 
 impl ResourceCache {
-    pub fn new(loaded_at: u64, fields_of: impl Fn(&Object) -> Vec<String> + Send + Sync + 'static) -> Self {
+    pub fn new(loaded_at: u64, def: &Arc<ResourceDef>) -> Self {
         let state =
             State { objects: Objects::new(), ring: VecDeque::new(), forgotten: loaded_at, changed: 0, watchers: Vec::new() };
-        Self { state: Mutex::new(state), listeners: RwLock::default(), fields_of: Box::new(fields_of) }
+        Self { state: Mutex::new(state), listeners: RwLock::default(), def: def.clone() }
     }
 
     /// Tells `listener` of everything there is, then of every change. It must not block or call back.
@@ -81,15 +81,28 @@ impl ResourceCache {
 
     /// Takes in an object found at start.
     pub fn load(&self, key: &str, object: Object) {
-        let object = self.with_fields(object);
         let mut state = self.state.lock();
         state.changed = state.changed.max(object.revision);
         state.objects.insert(key.into(), Arc::new(object));
     }
 
-    pub fn with_fields(&self, object: Object) -> Object {
-        let fields = (self.fields_of)(&object);
-        object.with_fields(fields)
+    /// Reads a stored record. Those of kinds without selectable fields never become documents here.
+    pub fn decode(&self, json: Bytes, revision: u64) -> Result<Object, ObjectError> {
+        if self.def.selectable.is_empty() {
+            return Object::from_stored(json, revision);
+        }
+        let doc: Doc = serde_json::from_slice(&json)?;
+        Object::from_parsed(json, &doc, revision).map(|object| object.with_fields(self.fields(&doc)))
+    }
+
+    /// A document of the stored kind as an object without revision.
+    pub fn draft(&self, doc: &Doc) -> Result<Object, ObjectError> {
+        Object::from_doc(doc, 0).map(|object| object.with_fields(self.fields(doc)))
+    }
+
+    /// The values of the selectable fields, in the order of the definition.
+    fn fields(&self, doc: &Doc) -> Texts {
+        self.def.selectable.iter().map(|field| self.def.field_value(doc, field)).collect()
     }
 
     pub fn get(&self, key: &str) -> Option<Arc<Object>> {
@@ -109,9 +122,8 @@ impl ResourceCache {
         Slice { objects: state.objects.clone(), changed: state.changed }
     }
 
-    /// Applies one committed change and hands it to the watchers. A watcher whose backlog is full is dropped.
-    pub fn apply(&self, key: &str, revision: u64, object: Option<Object>) {
-        let object = object.map(|o| Arc::new(self.with_fields(o)));
+    /// Applies one committed change, hands it to the watchers and returns it. A watcher whose backlog is full is dropped.
+    pub fn apply(&self, key: &str, revision: u64, object: Option<Arc<Object>>) -> Option<Arc<Event>> {
         let mut state = self.state.lock();
         let state = &mut *state;
         self.listeners.read().iter().for_each(|listener| listener(key, object.as_deref()));
@@ -125,9 +137,10 @@ impl ResourceCache {
             (Some(object), None) => (EventKind::Added, object),
             (Some(object), Some(_)) => (EventKind::Modified, object),
             (None, Some(previous)) => (EventKind::Deleted, Arc::new(previous.at_revision(revision))),
-            (None, None) => return,
+            (None, None) => return None,
         };
-        let change = Arc::new(CachedChange { key, revision, previous, event: Arc::new(Event::new(kind, shown)) });
+        let event = Arc::new(Event::new(kind, shown));
+        let change = Arc::new(CachedChange { key, revision, previous, event: event.clone() });
         state.watchers.retain(|w| !change.key.starts_with(&w.prefix) || w.sender.try_send(change.clone()).is_ok());
         state.ring.push_back(change);
         if state.ring.len() > RING
@@ -135,6 +148,7 @@ impl ResourceCache {
         {
             state.forgotten = dropped.revision;
         }
+        Some(event)
     }
 
     /// Forgets changes up to `revision`: whoever resumes from before it must list again.

@@ -9,9 +9,8 @@ mod request;
 
 use crate::server::ApiServer;
 use ::http::{Request, Response};
-use hyper::body::Incoming;
 use meta::User;
-use serve::{Body, Handler, Peer};
+use serve::{Body, Handler, Peer, RequestBody};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -34,7 +33,7 @@ impl HttpHandler {
 
 #[async_trait::async_trait]
 impl Handler for HttpHandler {
-    async fn handle(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, peer: &Peer, request: Request<RequestBody>) -> Response<Body> {
         let certificate = peer.certificate.as_ref().and_then(|der| certificate_user(der));
         let asked = request::Asked::of(&request);
         let head = *request.method() == ::http::Method::HEAD;

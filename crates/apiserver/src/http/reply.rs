@@ -11,11 +11,11 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use meta::status::Result;
 use meta::time::SharedClock;
-use meta::{Doc, Object, Status, Time};
+use meta::{Doc, Status, Time};
 use serve::{Body, full};
 use std::convert::Infallible;
 use std::sync::Arc;
-use wire::{Chunks, Encoding, Endpoint, Format, IncludeObject, ListMeta, Shape, WatchEncoder};
+use wire::{Chunks, Encoding, Endpoint, IncludeObject, ListMeta, WatchEncoder};
 
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache, private");
 
@@ -46,8 +46,8 @@ pub(super) fn success(
     let include = IncludeObject::parse(&asked.include_object)?;
     encoding.check_cardinality(matches!(reply.body, ReplyBody::List(_)))?;
     let body = match reply.body {
-        ReplyBody::Object(object) => full(one(def, &object, encoding, include, now)?),
-        ReplyBody::Doc(doc) => full(document(&doc, encoding)),
+        ReplyBody::Object(object) => full(wire::reply::object(def, &object, encoding, include, now)),
+        ReplyBody::Doc(doc) => full(wire::reply::document(&doc, encoding)),
         ReplyBody::List(list) => {
             let meta = ListMeta { revision: list.revision, continue_token: list.continue_token, remaining: list.remaining };
             chunked(Chunks::new(def, list.items, &meta, encoding, include, now))
@@ -59,33 +59,6 @@ pub(super) fn success(
         insert(response.headers_mut(), WARNING, &format!("299 - \"{quoted}\""));
     }
     Ok(response)
-}
-
-fn one(def: &ResourceDef, object: &Object, encoding: &Encoding, include: IncludeObject, now: Time) -> Result<Vec<u8>> {
-    if encoding.is_plain_json() {
-        return Ok(object.to_json());
-    }
-    let mut out = Vec::new();
-    match encoding.shape {
-        Shape::Table => wire::table::write_one(def, object, encoding.version, include, true, now, &mut out),
-        Shape::PartialObjectMetadata | Shape::PartialObjectMetadataList => {
-            wire::partial::write(object, encoding.version, &mut out)
-        }
-        Shape::Object | Shape::Discovery => return Ok(document(&object.to_doc(), encoding)),
-    }
-    if encoding.pretty || encoding.format == Format::Yaml {
-        let doc: Doc = serde_json::from_slice(&out).map_err(Status::internal)?;
-        return Ok(document(&doc, encoding));
-    }
-    Ok(out)
-}
-
-pub(super) fn document(doc: &Doc, encoding: &Encoding) -> Vec<u8> {
-    match (encoding.format, encoding.pretty) {
-        (Format::Yaml, _) => wire::yaml::encode(doc).into_bytes(),
-        (Format::Json, true) => format!("{doc:#}\n").into_bytes(),
-        (Format::Json, false) => doc.to_string().into_bytes(),
-    }
 }
 
 /// A list small enough for one chunk goes with its length; a larger one streams.
@@ -119,7 +92,8 @@ pub(super) fn watch(mut encoder: WatchEncoder, items: WatchStream, encoding: &En
 /// An error, in the client's format as far as it can be had.
 pub(super) fn failure(status: &Status, asked: &Asked) -> Response<Body> {
     let encoding = asked.encoding(Endpoint::Plain).unwrap_or_default();
-    let mut response = response(status.code(), &encoding.content_type(), full(document(&status.to_value(), &encoding)));
+    let mut response =
+        response(status.code(), &encoding.content_type(), full(wire::reply::document(&status.to_value(), &encoding)));
     if let Some(seconds) = status.details["retryAfterSeconds"].as_u64() {
         insert(response.headers_mut(), RETRY_AFTER, &seconds.to_string());
     }
@@ -155,5 +129,5 @@ pub(super) fn text(code: u16, text: String) -> Response<Body> {
 
 pub(super) fn json(doc: &Doc, asked: &Asked) -> Response<Body> {
     let encoding = Encoding { pretty: asked.pretty, ..Encoding::default() };
-    response(200, "application/json", full(document(doc, &encoding)))
+    response(200, "application/json", full(wire::reply::document(doc, &encoding)))
 }

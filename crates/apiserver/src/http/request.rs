@@ -7,10 +7,9 @@ use crate::config::MAX_BODY_BYTES;
 use ::http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderMap, Method, Request, Response};
 use client::{Body as CallBody, Call, Options, PatchKind, Target, Verb};
-use hyper::body::Incoming;
 use meta::status::Result;
 use meta::{Doc, Reason, Status, User};
-use serve::{Body, BodyError, read_body};
+use serve::{Body, BodyError, RequestBody, read_body};
 use tokio::sync::SemaphorePermit;
 use wire::{Endpoint, PatchFormat};
 
@@ -50,7 +49,7 @@ impl HttpHandler {
     pub(super) async fn answer(
         &self,
         certificate: Option<&User>,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         asked: &Asked,
     ) -> Result<Response<Body>> {
         let caller = self.server.authenticate(request.headers(), certificate).await?;
@@ -62,7 +61,13 @@ impl HttpHandler {
         }
     }
 
-    async fn resource(&self, user: &User, target: Target, request: Request<Incoming>, asked: &Asked) -> Result<Response<Body>> {
+    async fn resource(
+        &self,
+        user: &User,
+        target: Target,
+        request: Request<RequestBody>,
+        asked: &Asked,
+    ) -> Result<Response<Body>> {
         let options = options::parse(request.uri().query().unwrap_or_default())?;
         let watch = is_watch(request.uri().query().unwrap_or_default());
         let verb = verb(request.method(), &target, watch).ok_or_else(|| not_allowed(&target))?;
@@ -99,14 +104,14 @@ impl HttpHandler {
         places.try_acquire().map_err(|_| Status::too_many_requests("Too many requests, please try again later.", 1))
     }
 
-    async fn read(&self, call: &mut Call, headers: &HeaderMap, body: Incoming) -> Result<()> {
+    async fn read(&self, call: &mut Call, headers: &HeaderMap, body: RequestBody) -> Result<()> {
         let options = &mut call.options;
         let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         call.body = match call.verb {
             Verb::Get | Verb::List | Verb::Watch => CallBody::Empty,
             Verb::Create | Verb::Update => {
-                let format = wire::body::format(content_type)?;
-                let decoded = wire::body::decode(&limited(body).await?, format)?;
+                let format = wire::body::format(content_type, self.server.takes_protobuf(&call.target))?;
+                let decoded = wire::body::read(self.server.schema(), &limited(body).await?, format)?;
                 options.duplicate_fields = decoded.duplicate_fields;
                 CallBody::Doc(decoded.doc)
             }
@@ -124,8 +129,9 @@ impl HttpHandler {
             Verb::Delete | Verb::DeleteCollection => {
                 let bytes = limited(body).await?;
                 if !bytes.is_empty() {
-                    let format = wire::body::format(content_type)?;
-                    let doc: Doc = wire::body::decode(&bytes, format)?.doc;
+                    // Options are a built-in kind, whatever they are about.
+                    let format = wire::body::format(content_type, true)?;
+                    let doc: Doc = wire::body::read(self.server.schema(), &bytes, format)?.doc;
                     options::take_delete_body(options, &doc)?;
                 }
                 CallBody::Empty
@@ -135,7 +141,7 @@ impl HttpHandler {
     }
 }
 
-async fn limited(body: Incoming) -> Result<bytes::Bytes> {
+async fn limited(body: RequestBody) -> Result<bytes::Bytes> {
     read_body(body, MAX_BODY_BYTES).await.map_err(|error| match error {
         BodyError::TooLarge => Status::too_large(MAX_BODY_BYTES),
         BodyError::Broken(why) => Status::bad_request(format!("unable to read the request's body: {why}")),

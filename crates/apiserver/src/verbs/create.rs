@@ -20,15 +20,20 @@ impl ApiServer {
     }
 
     pub(crate) async fn create_doc(&self, cx: &Cx<'_>, body: Doc, warnings: Vec<String>) -> Result<Reply> {
-        for attempt in 1.. {
+        let created = |object| Reply { body: ReplyBody::Object(object), code: 201, warnings };
+        if !text(&body["metadata"], "name").is_empty() {
+            let doc = self.prepare_create(cx, body).await?;
+            return self.store_new(cx, doc).await.map(created);
+        }
+        for _ in 1..GENERATE_ATTEMPTS {
             let doc = self.prepare_create(cx, body.clone()).await?;
-            let generated = text(&body["metadata"], "name").is_empty();
             match self.store_new(cx, doc).await {
-                Err(status) if generated && status.reason == meta::Reason::AlreadyExists && attempt < GENERATE_ATTEMPTS => {}
-                outcome => return outcome.map(|o| Reply { body: ReplyBody::Object(o), code: 201, warnings }),
+                Err(status) if status.reason == meta::Reason::AlreadyExists => {}
+                outcome => return outcome.map(created),
             }
         }
-        unreachable!("the loop ends at its last attempt")
+        let doc = self.prepare_create(cx, body).await?;
+        self.store_new(cx, doc).await.map(created)
     }
 
     async fn prepare_create(&self, cx: &Cx<'_>, mut doc: Doc) -> Result<Doc> {

@@ -3,15 +3,17 @@
 
 use crate::admission::{Admission, Operation};
 use crate::commit::Plan;
-use crate::filter::Filter;
 use crate::server::{ApiServer, Cx};
 use client::{Body, Call, DeleteOptions, Propagation, Reply, ReplyBody, Verb};
+use futures::{StreamExt, TryStreamExt, stream};
 use meta::status::Result;
 use meta::{Doc, Object, Status};
 use std::sync::Arc;
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
+/// How many objects of a collection are deleted at a time: their writes share the store's commits.
+const DELETED_AT_ONCE: usize = 16;
 
 enum Outcome {
     Gone(Arc<Object>),
@@ -71,26 +73,30 @@ impl ApiServer {
         }
     }
 
-    /// Deletes what a list with the same selectors shows, one by one; what vanishes meanwhile is fine.
+    /// Deletes what a list with the same selectors shows, each on its own; what vanishes meanwhile is fine.
     pub(crate) async fn delete_collection(&self, cx: &Cx<'_>) -> Result<Reply> {
         self.caches.fresh().await?;
-        let filter = Filter::new(&cx.def, &cx.call.target, &cx.call.options)?;
+        let filter = self.filter(cx)?;
         let slice = self.cache_of(&cx.def)?.slice();
         let selected: Vec<Arc<Object>> =
             slice.under(&filter.prefix, "").map(|(_, o)| o).filter(|o| filter.matches(o)).cloned().collect();
-        for object in &selected {
-            let mut call = Call::new(Verb::Delete, cx.call.target.resource.clone(), &object.meta.namespace, &object.meta.name);
-            call.options = cx.call.options.clone();
-            call.options.delete.preconditions.uid = Some(object.meta.uid.clone());
-            call.body = Body::Empty;
-            let one = Cx { user: cx.user, call: &call, def: cx.def.clone() };
-            match self.delete(&one).await {
-                Err(status) if status.reason != meta::Reason::NotFound => return Err(status),
-                _ => {}
-            }
-        }
+        let each = stream::iter(selected.clone()).map(Ok);
+        each.try_for_each_concurrent(DELETED_AT_ONCE, |object| self.delete_selected(cx, object)).await?;
         let list = client::List { items: selected, revision: self.caches.applied(), ..client::List::default() };
         Ok(Reply::new(ReplyBody::List(list)))
+    }
+
+    async fn delete_selected(&self, cx: &Cx<'_>, object: Arc<Object>) -> Result<()> {
+        let mut call = Call::new(Verb::Delete, cx.call.target.resource.clone(), &object.meta.namespace, &object.meta.name);
+        call.options = cx.call.options.clone();
+        call.options.delete.preconditions.uid = Some(object.meta.uid.clone());
+        call.body = Body::Empty;
+        let one = Cx { user: cx.user, call: &call, def: cx.def.clone() };
+        match self.delete(&one).await {
+            // Gone meanwhile, or made anew under its name: either way what was listed is no more.
+            Err(status) if !matches!(status.reason, meta::Reason::NotFound | meta::Reason::Conflict) => Err(status),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use crate::server::{ApiServer, Cx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use client::{List, Reply, ReplyBody, VersionMatch};
+use meta::Status;
 use meta::status::Result;
-use meta::{Object, Status};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Continue {
 impl ApiServer {
     pub(crate) async fn list(&self, cx: &Cx<'_>) -> Result<Reply> {
         let options = &cx.call.options;
-        let filter = Filter::new(&cx.def, &cx.call.target, options)?;
+        let filter = self.filter(cx)?;
         let cache = self.cache_of(&cx.def)?;
         if !options.continue_token.is_empty() {
             if !matches!(options.resource_version.as_str(), "" | "0") {
@@ -98,8 +98,7 @@ impl ApiServer {
             more = page.more;
             for (index, entry) in page.entries.iter().enumerate() {
                 last = entry.key[prefix.len()..].to_owned();
-                let object = Object::from_stored(entry.value.clone(), entry.mod_revision).map_err(Status::internal)?;
-                let object = cache.with_fields(object);
+                let object = cache.decode(entry.value.clone(), entry.mod_revision).map_err(Status::internal)?;
                 if filter.matches(&object) {
                     items.push(Arc::new(object));
                 }

@@ -1,5 +1,6 @@
 //! One file per verb, none per kind.
 
+mod changes;
 mod create;
 mod delete;
 mod get;

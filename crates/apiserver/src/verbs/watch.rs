@@ -18,7 +18,7 @@ const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
 impl ApiServer {
     pub(crate) async fn open_watch(&self, cx: &Cx<'_>) -> Result<WatchStream> {
         let options = &cx.call.options;
-        let filter = Filter::new(&cx.def, &cx.call.target, options)?;
+        let filter = self.filter(cx)?;
         let cache = self.cache_of(&cx.def)?;
         let wants_initial = initial_events(options.send_initial_events, options.version_match, &options.resource_version)?;
         let mut queue = VecDeque::new();

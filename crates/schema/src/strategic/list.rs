@@ -97,6 +97,50 @@ fn rank(order: &[Value], value: &Value, key: Option<&str>) -> Option<usize> {
     }
 }
 
+/// Go sorts up to 20 items by insertion, and upstream's comparison lets an item without a place go forward.
+const INSERTION_SORTED: usize = 20;
+
+fn sort_as(items: &mut [Value], order: &[Value], key: Option<&str>) {
+    if items.len() > INSERTION_SORTED {
+        items.sort_by_key(|v| rank(order, v, key).unwrap_or(usize::MAX));
+        return;
+    }
+    let less = |a: &Value, b: &Value| match (rank(order, a, key), rank(order, b, key)) {
+        (Some(a), Some(b)) => a < b,
+        _ => true,
+    };
+    for end in 1..items.len() {
+        let mut at = end;
+        while at > 0 && less(&items[at], &items[at - 1]) {
+            items.swap(at, at - 1);
+            at -= 1;
+        }
+    }
+}
+
+/// The server's order as upstream sees it once the lists are merged: deleting shifts the original slice in place, and
+/// new items land in the room left at its end. An edit that replaces a container thus keeps the position.
+pub fn server_order(original: &[Value], patch: &[Value], key: &str) -> Vec<Value> {
+    let mut slice = original.to_vec();
+    let mut length = slice.len();
+    let deleting = |item: &Value| item.get(PATCH).is_some_and(|d| d == "delete");
+    for gone in patch.iter().filter(|i| deleting(i)).filter_map(|i| i.get(key)) {
+        while let Some(at) = position(&slice[..length], key, gone) {
+            slice[at..length].rotate_left(1);
+            slice[length - 1] = if length >= 2 { slice[length - 2].clone() } else { slice[length - 1].clone() };
+            length -= 1;
+        }
+    }
+    for item in patch.iter().filter(|i| i.get(PATCH).is_none()) {
+        let known = item.get(key).is_some_and(|wanted| position(&slice[..length], key, wanted).is_some());
+        if !known && length < slice.len() {
+            slice[length] = item.clone();
+            length += 1;
+        }
+    }
+    slice
+}
+
 /// Items that the patch names follow its order; the others keep the server's, and go before a patched item
 /// where they stood before it.
 pub fn reorder(merged: Vec<Value>, order: &[Value], server: &[Value], key: Option<&str>) -> Result<Vec<Value>> {
@@ -104,8 +148,8 @@ pub fn reorder(merged: Vec<Value>, order: &[Value], server: &[Value], key: Optio
         merged.iter().chain(order).try_for_each(|item| key_of(item, key).map(drop))?;
     }
     let (mut patched, mut others): (Vec<Value>, Vec<Value>) = merged.into_iter().partition(|v| rank(order, v, key).is_some());
-    patched.sort_by_key(|v| rank(order, v, key));
-    others.sort_by_key(|v| rank(server, v, key).unwrap_or(usize::MAX));
+    sort_as(&mut patched, order, key);
+    sort_as(&mut others, server, key);
     let mut out = Vec::with_capacity(patched.len() + others.len());
     let mut others = others.into_iter().peekable();
     for item in patched {

@@ -47,13 +47,18 @@ struct Inode {
 
 type Names = BTreeMap<String, usize>;
 
+struct NameChange {
+    appeared: Option<(String, usize)>,
+    went: Option<String>,
+}
+
 #[derive(Default)]
 struct State {
     inodes: Vec<Inode>,
     durable: Names,
     current: Names,
-    /// The last change of a name in each directory since it was synced: what appeared, what went.
-    last_change: BTreeMap<String, (Option<(String, usize)>, Option<String>)>,
+    /// The last change of a name in each directory since it was synced.
+    last_change: BTreeMap<String, NameChange>,
     operations: u64,
     off: bool,
     locked: bool,
@@ -63,12 +68,13 @@ impl State {
     fn changed(&mut self, appeared: Option<(&str, usize)>, went: Option<&str>) {
         let Some(path) = went.or(appeared.map(|(path, _)| path)) else { return };
         let appeared = appeared.map(|(path, inode)| (path.to_owned(), inode));
-        self.last_change.insert(parent(path).to_owned(), (appeared, went.map(str::to_owned)));
+        let change = NameChange { appeared, went: went.map(str::to_owned) };
+        self.last_change.insert(parent(path).to_owned(), change);
     }
 
     fn names_but_the_last(&self) -> Names {
         let mut names = self.durable.clone();
-        for (appeared, went) in self.last_change.values() {
+        for NameChange { appeared, went } in self.last_change.values() {
             if let Some(went) = went {
                 names.remove(went);
             }

@@ -136,8 +136,10 @@ pub const CONNECT: &[(&str, &str, &str, &[&str])] = &[
 const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
 const STREAM: &[&str] = &["create", "get"];
 
+/// Group, version, kind.
+type Kind = (&'static str, &'static str, &'static str);
 /// Kinds stored in another version (pkg/kubeapiserver/default_storage_factory_builder.go): served, then stored.
-pub const STORED_AS: &[((&str, &str, &str), (&str, &str, &str))] = &[
+pub const STORED_AS: &[(Kind, Kind)] = &[
     (("autoscaling", "v1", "HorizontalPodAutoscaler"), ("autoscaling", "v2", "HorizontalPodAutoscaler")),
     (("events.k8s.io", "v1", "Event"), ("", "v1", "Event")),
 ];

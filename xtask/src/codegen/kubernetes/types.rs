@@ -4,19 +4,19 @@ use super::hand;
 use serde_json::{Map, Value, json};
 
 /// One row per type: `{n: name, f: fields, g: [[group, version, kind]], m: map type, u: unpublished}`; fields as [`field`] writes them.
-pub fn join(openapi: &Value, go: &Value) -> Result<Vec<Value>, String> {
+pub fn join(openapi: &Value, go: &Value, errors_name_inlined: bool) -> Result<Vec<Value>, String> {
     let openapi = openapi.as_object().ok_or("no definitions")?;
     let go = go.as_object().ok_or("no Go types")?;
     let mut rows = Vec::new();
     for (name, fields) in go {
         let Some(definition) = openapi.get(name) else {
             if is_stable(name) {
-                rows.push(row(name, fields, &Value::Null)?);
+                rows.push(row(name, fields, &Value::Null, errors_name_inlined)?);
             }
             continue;
         };
         same_members(name, fields, definition)?;
-        rows.push(row(name, fields, definition)?);
+        rows.push(row(name, fields, definition, errors_name_inlined)?);
     }
     let missing: Vec<&String> =
         openapi.keys().filter(|name| !go.contains_key(*name) && !hand::LEAF_TYPES.contains(&name.as_str())).collect();
@@ -41,13 +41,13 @@ fn same_members(name: &str, fields: &Value, definition: &Value) -> Result<(), St
     }
 }
 
-fn row(name: &str, fields: &Value, definition: &Value) -> Result<Value, String> {
+fn row(name: &str, fields: &Value, definition: &Value, errors_name_inlined: bool) -> Result<Value, String> {
     let required: Vec<&str> = definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let fields: Vec<Value> = fields
         .as_array()
         .ok_or("fields are a list")?
         .iter()
-        .map(|f| field(name, f, &definition["properties"], &required))
+        .map(|f| field(name, f, &definition["properties"], &required, errors_name_inlined))
         .collect();
     let mut row = Map::from_iter([("n".to_owned(), json!(name)), ("f".to_owned(), json!(fields))]);
     let kinds = kinds(name, definition);
@@ -71,7 +71,7 @@ fn kinds(name: &str, definition: &Value) -> Vec<Value> {
 }
 
 /// `[name, type, flags, protobuf path, extensions or null]`. Flags: `p` pointer, `o` omitempty, `r` required.
-fn field(ty: &str, field: &Value, properties: &Value, required: &[&str]) -> Value {
+fn field(ty: &str, field: &Value, properties: &Value, required: &[&str], errors_name_inlined: bool) -> Value {
     let name = field["name"].as_str().unwrap_or_default();
     let property = &properties[name];
     let mut flags = field["flags"].as_str().unwrap_or_default().to_owned();
@@ -93,6 +93,9 @@ fn field(ty: &str, field: &Value, properties: &Value, required: &[&str]) -> Valu
     }
     if let Some((.., default)) = hand::KEY_DEFAULTS.iter().find(|(t, f, _)| *t == ty && *f == name) {
         extensions.insert("d".into(), json!(default));
+    }
+    if errors_name_inlined && field["inlined"] != "" {
+        extensions.insert("in".into(), field["inlined"].clone());
     }
     row.push(if extensions.is_empty() { Value::Null } else { Value::Object(extensions) });
     Value::Array(row)

@@ -24,7 +24,7 @@ pub fn pods_and_nodes(world: &mut World) -> Result<()> {
         "tolerationSeconds: 300",
         "dnsPolicy: ClusterFirst",
         "imagePullPolicy: IfNotPresent",
-        "qosClass: BestEffort",
+        "qosClass: ",
     ])?;
     world.shell("kubectl create --raw /api/v1/namespaces/shop/pods/single/binding -f -").input(BINDING).run()?.succeeded()?;
     world.ok("kubectl get pod single -n shop -o wide")?.row(&["single", "0/1", "Pending"])?.says(&["worker-1"])?;

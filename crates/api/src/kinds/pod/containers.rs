@@ -8,7 +8,8 @@ use crate::rules::{ports, resources};
 use meta::{FieldErrors, names};
 use std::collections::BTreeSet;
 
-pub const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
+const RESTARTS: [&str; 3] = ["Always", "Never", "OnFailure"];
+const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 /// What an ephemeral container may say.
 const EPHEMERAL_FIELDS: [&str; 17] = [
     "name",
@@ -39,10 +40,7 @@ pub fn check_all(spec: &View<'_>, volumes: &Volumes<'_>, place: Place, errors: &
         check_common(&container, volumes, place, errors);
         unique_name(&container, &mut seen, errors);
         probes::check_probes(&container, grace, errors);
-        let restart = container.get("restartPolicy");
-        if restart.is_set() && container.get("restartPolicyRules").is_empty() && restart.str().is_empty() {
-            restart.required(errors, "");
-        }
+        container.get("restartPolicy").one_of_if_set(errors, &RESTARTS);
     }
     check_host_ports(containers.items(), errors);
     for container in spec.get("initContainers").items() {
@@ -150,9 +148,7 @@ fn check_init(container: &View<'_>, grace: Option<i64>, errors: &mut FieldErrors
     if restart.str() == "Always" {
         return probes::check_probes(container, grace, errors);
     }
-    if restart.is_set() && container.get("restartPolicyRules").is_empty() {
-        restart.one_of(errors, &["Always", "Never", "OnFailure"]);
-    }
+    restart.one_of_if_set(errors, &RESTARTS);
     for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
         let value = container.get(field);
         if value.is_set() {

@@ -15,6 +15,8 @@ const FIELD_PATHS: [&str; 9] = [
     "status.podIPs",
 ];
 const SOURCES: [&str; 5] = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
+const RESOURCES: [&str; 6] =
+    ["limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage", "requests.memory"];
 const NAME_TEXT: &str = "a valid environment variable name must consist only of printable ASCII characters other than '='";
 
 fn env_name(name: &str) -> Vec<String> {
@@ -41,23 +43,29 @@ fn check_value_from(variable: &View<'_>, errors: &mut FieldErrors) {
     for key_ref in ["configMapKeyRef", "secretKeyRef"] {
         check_key_ref(&from.get(key_ref), errors);
     }
-    let resource = from.get("resourceFieldRef");
-    if resource.is_set() {
-        resource.get("resource").require(errors);
-    }
-    let count = SOURCES.iter().filter(|s| from.get(s).is_set()).count();
-    if !variable.get("value").is_empty() {
-        if count != 0 {
-            errors.invalid(&from.path, "", "may not be specified when `value` is not empty");
-        }
-    } else if count == 0 {
-        errors.invalid(
+    check_resource_ref(&from.get("resourceFieldRef"), errors);
+    match SOURCES.iter().filter(|s| from.get(s).is_set()).count() {
+        0 => errors.invalid(
             &from.path,
             "",
             "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
-        );
-    } else if count > 1 {
-        errors.invalid(&from.path, "", "may not have more than one field specified at a time");
+        ),
+        _ if !variable.get("value").is_empty() => {
+            errors.invalid(&from.path, "", "may not be specified when `value` is not empty");
+        }
+        1 => {}
+        _ => errors.invalid(&from.path, "", "may not have more than one field specified at a time"),
+    }
+}
+
+pub fn check_resource_ref(reference: &View<'_>, errors: &mut FieldErrors) {
+    if !reference.is_set() {
+        return;
+    }
+    let resource = reference.get("resource");
+    let huge = ["limits.hugepages-", "requests.hugepages-"].iter().any(|prefix| resource.str().starts_with(prefix));
+    if resource.require(errors) && !huge {
+        resource.one_of(errors, &RESOURCES);
     }
 }
 
@@ -71,12 +79,10 @@ pub fn check_field_ref(field: &View<'_>, errors: &mut FieldErrors) {
     if !path.require(errors) {
         return;
     }
-    let keyed = path
-        .str()
-        .strip_suffix("']")
-        .and_then(|p| p.strip_prefix("metadata.labels['").or_else(|| p.strip_prefix("metadata.annotations['")));
-    match keyed {
-        Some(key) => names::qualified_name(&key.to_lowercase()).into_iter().for_each(|p| path.invalid(errors, p)),
+    let subscript = |map: &str| path.str().strip_prefix(map)?.strip_prefix("['")?.strip_suffix("']").map(str::to_owned);
+    let label = subscript("metadata.labels");
+    match label.or_else(|| subscript("metadata.annotations").map(|key| key.to_lowercase())) {
+        Some(key) => names::qualified_name(&key).into_iter().for_each(|p| errors.invalid(&field.path, key.as_str(), p)),
         None => path.one_of(errors, &FIELD_PATHS),
     }
 }
@@ -85,7 +91,7 @@ fn check_key_ref(key_ref: &View<'_>, errors: &mut FieldErrors) {
     if !key_ref.is_set() {
         return;
     }
-    key_ref.get("name").require(errors);
+    key_ref.get("name").check(errors, names::dns_subdomain);
     let key = key_ref.get("key");
     if key.require(errors) {
         key.check(errors, names::config_map_key);

@@ -71,6 +71,7 @@ fn validate(doc: &Doc, errors: &mut FieldErrors) {
     let root = View::root(doc);
     let spec = root.get("spec");
     check_spec(&spec, spec::Place::Pod, errors);
+    check_tokens(&spec, errors);
     let cost = root.get("metadata").get("annotations").key("controller.kubernetes.io/pod-deletion-cost");
     if cost.is_set() && cost.str().parse::<i32>().is_err() {
         cost.invalid(errors, "must be a 32bit integer");
@@ -78,6 +79,19 @@ fn validate(doc: &Doc, errors: &mut FieldErrors) {
     let mirror = root.get("metadata").get("annotations").key("kubernetes.io/config.mirror");
     if mirror.is_set() && spec.get("nodeName").is_empty() {
         mirror.invalid(errors, "must set spec.nodeName if mirror pod annotation is set");
+    }
+}
+
+/// A token is some account's.
+fn check_tokens(spec: &View<'_>, errors: &mut FieldErrors) {
+    if !spec.get("serviceAccountName").is_empty() {
+        return;
+    }
+    for volume in spec.get("volumes").items() {
+        let tokens = volume.at("projected.sources").items().map(|source| source.get("serviceAccountToken"));
+        tokens
+            .filter(View::is_set)
+            .for_each(|token| token.forbidden(errors, "must not be specified when serviceAccountName is not set"));
     }
 }
 

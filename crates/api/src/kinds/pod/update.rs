@@ -1,6 +1,6 @@
 //! What may change in a pod once it exists.
 
-use crate::doc::{View, list, remove, restore, same, set, str_at};
+use crate::doc::{View, difference, list, remove, restore, same, set, str_at};
 use meta::{Doc, FieldErrors, names};
 
 const UPDATABLE: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
@@ -107,19 +107,6 @@ fn restore_node_affinity(rest: &mut Doc, old: &Doc) {
             None => drop(remove(&mut rest["affinity"], "nodeAffinity")),
         }
     }
-}
-
-/// The members that differ, one line each, old then new.
-fn difference(new: &Doc, old: &Doc) -> String {
-    let mut keys: Vec<&String> = crate::doc::map(new).chain(crate::doc::map(old)).map(|(key, _)| key).collect();
-    keys.sort();
-    keys.dedup();
-    let null = Doc::Null;
-    let differing = keys.into_iter().filter_map(|key| {
-        let (before, after) = (old.get(key).unwrap_or(&null), new.get(key).unwrap_or(&null));
-        (!same(before, after)).then(|| format!("- {key}: {before}\n+ {key}: {after}\n"))
-    });
-    differing.collect()
 }
 
 pub fn validate_status(new: &Doc, old: &Doc, errors: &mut FieldErrors) {

@@ -1,6 +1,6 @@
 //! Volumes of a pod and their mounts in containers.
 
-use super::env::check_field_ref;
+use super::env::{check_field_ref, check_resource_ref};
 use crate::doc::{View, map};
 use crate::rules::resources;
 use meta::{FieldErrors, names};
@@ -87,10 +87,6 @@ fn check_empty_dir(source: &View<'_>, errors: &mut FieldErrors) {
     if limit.is_set() && resources::parse(limit.doc).is_ok_and(|q| q.is_negative()) {
         limit.forbidden(errors, "SizeLimit field must be a valid resource quantity");
     }
-    let medium = source.get("medium");
-    if !["", "Memory", "HugePages"].contains(&medium.str()) && !medium.str().starts_with("HugePages-") {
-        errors.not_supported(&medium.path, medium.str(), &["", "HugePages", "Memory"]);
-    }
 }
 
 fn check_nfs(source: &View<'_>, errors: &mut FieldErrors) {
@@ -148,7 +144,9 @@ fn check_downward(source: &View<'_>, errors: &mut FieldErrors) {
             (false, false) => item.required(errors, "one of fieldRef and resourceFieldRef is required"),
             (true, false) => check_field_ref(&field, errors),
             (false, true) => {
-                resource.get("containerName").require(errors);
+                if resource.get("containerName").require(errors) {
+                    check_resource_ref(&resource, errors);
+                }
             }
         }
     }
@@ -188,35 +186,45 @@ fn check_token(token: &View<'_>, errors: &mut FieldErrors) {
 pub fn check_mounts(container: &View<'_>, volumes: &Volumes<'_>, errors: &mut FieldErrors) {
     let mut paths = BTreeSet::new();
     let devices: BTreeSet<&str> = container.get("volumeDevices").items().map(|d| d.get("devicePath").str()).collect();
-    for mount in container.get("volumeMounts").items() {
+    let mounts = container.get("volumeMounts");
+    for mount in mounts.items() {
         check_volume_name(&mount.get("name"), volumes, errors);
         let path = mount.get("mountPath");
-        if path.require(errors) && !paths.insert(path.str()) {
+        path.require(errors);
+        if !paths.insert(path.str()) {
             path.invalid(errors, "must be unique");
         }
         if devices.contains(path.str()) {
-            path.invalid(errors, "must not already exist in volumeDevices");
+            path.invalid(errors, "must not already exist as a path in volumeDevices");
         }
-        let (sub, expression) = (mount.get("subPath"), mount.get("subPathExpr"));
-        if !sub.is_empty() {
-            check_relative(&sub, errors);
-            if !expression.is_empty() {
-                expression.invalid(errors, "subPathExpr and subPath are mutually exclusive");
-            }
-        }
-        mount.get("mountPropagation").one_of_if_set(errors, &["Bidirectional", "HostToContainer", "None"]);
-        let bidirectional = mount.get("mountPropagation").str() == "Bidirectional";
-        if bidirectional && !container.get("securityContext").get("privileged").is_true() {
-            mount
-                .get("mountPropagation")
-                .forbidden(errors, "Bidirectional mount propagation is available only to privileged containers");
-        }
+        check_sub_paths(&mounts, &mount, errors);
+        check_propagation(container, &mount, errors);
     }
     check_devices(container, volumes, errors);
 }
 
+/// Upstream names these fields without the mount's index.
+fn check_sub_paths(mounts: &View<'_>, mount: &View<'_>, errors: &mut FieldErrors) {
+    let (sub, expression) = (mount.get("subPath"), mount.get("subPathExpr"));
+    if !sub.is_empty() && !expression.is_empty() {
+        expression.invalid(errors, "subPathExpr and subPath are mutually exclusive");
+    }
+    for (field, value) in [("subPath", sub), ("subPathExpr", expression)] {
+        check_relative(&View { path: mounts.path.child(field), ..value }, errors);
+    }
+}
+
+fn check_propagation(container: &View<'_>, mount: &View<'_>, errors: &mut FieldErrors) {
+    let propagation = mount.get("mountPropagation");
+    propagation.one_of_if_set(errors, &["Bidirectional", "HostToContainer", "None"]);
+    if propagation.str() == "Bidirectional" && !container.get("securityContext").get("privileged").is_true() {
+        propagation.forbidden(errors, "Bidirectional mount propagation is available only to privileged containers");
+    }
+}
+
 fn check_volume_name(name: &View<'_>, volumes: &Volumes<'_>, errors: &mut FieldErrors) {
-    if name.require(errors) && !volumes.contains_key(name.str()) {
+    name.require(errors);
+    if !volumes.contains_key(name.str()) {
         errors.not_found(&name.path, name.str());
     }
 }

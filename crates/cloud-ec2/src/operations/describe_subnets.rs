@@ -1,0 +1,58 @@
+//! DescribeSubnets.
+
+use crate::describe::{Kind, describe};
+use crate::records::SUBNETS;
+use crate::service::Cx;
+use aws_service::{Outcome, Request};
+use std::sync::Arc;
+
+const KIND: Kind = Kind {
+    resource: SUBNETS,
+    id: "subnetId",
+    prefix: "subnet",
+    ids: "SubnetIds",
+    output: "Subnets",
+    error: "InvalidSubnetID",
+    malformed: "InvalidSubnetID",
+    called: "subnet ID",
+    filters: &[
+        ("availability-zone", "availabilityZone"),
+        ("availabilityZone", "availabilityZone"),
+        ("availability-zone-id", "availabilityZoneId"),
+        ("availabilityZoneId", "availabilityZoneId"),
+        ("available-ip-address-count", "availableIpAddressCount"),
+        ("cidr-block", "cidrBlock"),
+        ("cidr", "cidrBlock"),
+        ("cidrBlock", "cidrBlock"),
+        ("customer-owned-ipv4-pool", "customerOwnedIpv4Pool"),
+        ("default-for-az", "defaultForAz"),
+        ("defaultForAz", "defaultForAz"),
+        ("enable-dns64", "enableDns64"),
+        ("enable-lni-at-device-index", "enableLniAtDeviceIndex"),
+        ("ipv6-cidr-block-association.association-id", "ipv6CidrBlockAssociationSet.*.associationId"),
+        ("ipv6-cidr-block-association.ipv6-cidr-block", "ipv6CidrBlockAssociationSet.*.ipv6CidrBlock"),
+        ("ipv6-cidr-block-association.state", "ipv6CidrBlockAssociationSet.*.ipv6CidrBlockState.state"),
+        ("ipv6-native", "ipv6Native"),
+        ("map-customer-owned-ip-on-launch", "mapCustomerOwnedIpOnLaunch"),
+        ("map-public-ip-on-launch", "mapPublicIpOnLaunch"),
+        ("outpost-arn", "outpostArn"),
+        ("owner-id", "ownerId"),
+        (
+            "private-dns-name-options-on-launch.enable-resource-name-dns-a-record",
+            "privateDnsNameOptionsOnLaunch.enableResourceNameDnsARecord",
+        ),
+        (
+            "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record",
+            "privateDnsNameOptionsOnLaunch.enableResourceNameDnsAAAARecord",
+        ),
+        ("private-dns-name-options-on-launch.hostname-type", "privateDnsNameOptionsOnLaunch.hostnameType"),
+        ("state", "state"),
+        ("subnet-arn", "subnetArn"),
+        ("subnet-id", "subnetId"),
+        ("vpc-id", "vpcId"),
+    ],
+};
+
+pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
+    describe(&cx, &request, &KIND).await
+}

@@ -1,0 +1,101 @@
+//! Amazon EKS: rest-json protocol, version 2017-11-01.
+
+use crate::operations::*;
+use aws_service::{Access, OperationEntry, Request, Service, SharedRandom};
+use aws_wire::Model;
+use client::Client;
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where control planes run.
+    pub host: String,
+}
+
+pub struct Eks {
+    operations: Vec<OperationEntry>,
+    model: &'static Model,
+}
+
+/// What handlers work with.
+pub(crate) struct Cx {
+    pub client: Client,
+    pub random: SharedRandom,
+    pub model: &'static Model,
+}
+
+impl Eks {
+    /// `client` speaks as `system:cloud:eks`. `None` when the model is not built in.
+    pub fn new(client: Client, random: SharedRandom) -> Option<Self> {
+        let model = Model::load("eks")?;
+        Some(Self { operations: operations(&Arc::new(Cx { client, random, model })), model })
+    }
+}
+
+fn operations(cx: &Arc<Cx>) -> Vec<OperationEntry> {
+    use Access::Policy;
+    vec![
+        OperationEntry::new(cx, "AssociateAccessPolicy", Policy(entry_arn), associate_access_policy::run),
+        OperationEntry::new(cx, "CreateAccessEntry", Policy(cluster_arn), create_access_entry::run),
+        OperationEntry::new(cx, "CreateCluster", Policy(cluster_arn), create_cluster::run),
+        OperationEntry::new(cx, "DeleteAccessEntry", Policy(entry_arn), delete_access_entry::run),
+        OperationEntry::new(cx, "DeleteCluster", Policy(cluster_arn), delete_cluster::run),
+        OperationEntry::new(cx, "DescribeAccessEntry", Policy(entry_arn), describe_access_entry::run),
+        OperationEntry::new(cx, "DescribeCluster", Policy(cluster_arn), describe_cluster::run),
+        OperationEntry::new(cx, "DescribeClusterVersions", Policy(everything), describe_cluster_versions::run),
+        OperationEntry::new(cx, "DisassociateAccessPolicy", Policy(entry_arn), disassociate_access_policy::run),
+        OperationEntry::new(cx, "ListAccessEntries", Policy(cluster_arn), list_access_entries::run),
+        OperationEntry::new(cx, "ListAccessPolicies", Policy(everything), list_access_policies::run),
+        OperationEntry::new(cx, "ListAssociatedAccessPolicies", Policy(entry_arn), list_associated_access_policies::run),
+        OperationEntry::new(cx, "ListClusters", Policy(every_cluster), list_clusters::run),
+        OperationEntry::new(cx, "ListTagsForResource", Policy(named_arn), list_tags_for_resource::run),
+        OperationEntry::new(cx, "TagResource", Policy(named_arn), tag_resource::run),
+        OperationEntry::new(cx, "UntagResource", Policy(named_arn), untag_resource::run),
+        OperationEntry::new(cx, "UpdateAccessEntry", Policy(entry_arn), update_access_entry::run),
+    ]
+}
+
+fn everything(_: &Request) -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+fn every_cluster(request: &Request) -> Vec<String> {
+    vec![crate::cluster::arn(request, "*")]
+}
+
+/// The cluster that the path names; CreateCluster and DescribeCluster call the member `name`.
+fn cluster_arn(request: &Request) -> Vec<String> {
+    let name = request.text("clusterName").or(request.text("name")).unwrap_or("*");
+    vec![crate::cluster::arn(request, name)]
+}
+
+fn entry_arn(request: &Request) -> Vec<String> {
+    vec![crate::entries::arn_pattern(request)]
+}
+
+fn named_arn(request: &Request) -> Vec<String> {
+    vec![request.required("resourceArn").to_owned()]
+}
+
+impl Service for Eks {
+    fn model(&self) -> &'static Model {
+        self.model
+    }
+    fn operations(&self) -> &[OperationEntry] {
+        &self.operations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_service::{SystemRandom, golden};
+    use std::path::Path;
+
+    #[test]
+    fn what_is_not_built_is_listed() {
+        let eks = Eks::new(golden::nowhere(), Arc::new(SystemRandom)).expect("a built-in model");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("unbuilt-operations.txt");
+        assert_eq!(golden::check_unbuilt(&eks, &file), Ok(()));
+    }
+}

@@ -1,0 +1,7 @@
+//! What EKS refuses, as pure functions from an input and the facts around it.
+
+pub mod access;
+pub mod cluster;
+pub mod network;
+pub mod tags;
+pub mod unsupported;

@@ -1,0 +1,5 @@
+//! One file per operation.
+
+pub mod get_role;
+pub mod get_user;
+pub mod list_roles;

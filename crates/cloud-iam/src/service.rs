@@ -1,0 +1,57 @@
+//! Amazon IAM: query protocol, version 2010-05-08.
+
+use crate::operations::{get_role, get_user, list_roles};
+use aws_service::{Access, OperationEntry, Service};
+use aws_wire::Model;
+use client::Client;
+use std::sync::Arc;
+
+pub struct Iam {
+    operations: Vec<OperationEntry>,
+    model: &'static Model,
+}
+
+/// What handlers work with.
+pub(crate) struct Cx {
+    pub client: Client,
+    pub model: &'static Model,
+}
+
+impl Iam {
+    /// `client` speaks as `system:cloud:iam`. `None` when the model is not built in.
+    pub fn new(client: Client) -> Option<Self> {
+        let model = Model::load("iam")?;
+        Some(Self { operations: operations(&Arc::new(Cx { client, model })), model })
+    }
+}
+
+fn operations(cx: &Arc<Cx>) -> Vec<OperationEntry> {
+    vec![
+        OperationEntry::new(cx, "GetRole", Access::Policy(get_role::resources), get_role::run),
+        OperationEntry::new(cx, "GetUser", Access::Policy(get_user::resources), get_user::run),
+        OperationEntry::new(cx, "ListRoles", Access::Policy(list_roles::resources), list_roles::run),
+    ]
+}
+
+impl Service for Iam {
+    fn model(&self) -> &'static Model {
+        self.model
+    }
+    fn operations(&self) -> &[OperationEntry] {
+        &self.operations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_service::golden;
+    use std::path::Path;
+
+    #[test]
+    fn what_is_not_built_is_listed() {
+        let service = Iam::new(golden::nowhere()).expect("a built-in model");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("unbuilt-operations.txt");
+        assert_eq!(golden::check_unbuilt(&service, &file), Ok(()));
+    }
+}

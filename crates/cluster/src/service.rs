@@ -1,0 +1,247 @@
+//! The whole service: store, management plane, cloud services, agent, AWS endpoint; started and drained in this order.
+
+use crate::access::AccessFeed;
+use crate::aws_http::AwsHandler;
+use crate::caller::LateEndpoint;
+use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
+use crate::factory::{Factory, LateQueue};
+use crate::keys::{Keys, KeysError, SigningKeys};
+use crate::management;
+use crate::probe::HttpsProbe;
+use crate::state_dir::{Credentials, ServiceInfo, StateDir};
+use crate::versions::DEFAULT_MINOR;
+use agent::Agent;
+use apiserver::Published;
+use auth::access::{AccessIndex, Policies};
+use auth::service_account::SigningKey;
+use aws_service::{Endpoint, Limits, Service as AwsService, SharedRandom, SystemRandom};
+use aws_wire::token::Hosts;
+use client::Client;
+use cloud_sts::{CredentialVerifier, SealingKeys};
+use meta::time::SharedClock;
+use meta::{SystemClock, User};
+use reconcile::{Informers, Runtime};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use storage::backend::Disk;
+use storage::{Engine, EngineOptions, Keyring};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+/// The one host of a service that has not been joined by others.
+const HOST: &str = "local";
+const MASTER_KEYS: &str = "master.key";
+
+/// What `pilothouse up` was asked for.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub state_dir: PathBuf,
+    pub port: u16,
+    pub account: String,
+    pub region: String,
+    pub zones: Vec<String>,
+}
+
+/// Why the service does not start. Each says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error("state directory {dir} is in use by another pilothouse; stop it with `pilothouse down --state-dir {dir}`, or name another with --state-dir")]
+    Locked { dir: String },
+    #[error("port {port} on 127.0.0.1 is in use; name another with --port")]
+    PortInUse { port: u16 },
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen { port: u16, source: std::io::Error },
+    #[error("cannot use state directory {dir}: {source}; name one that you may write to with --state-dir")]
+    StateDir { dir: String, source: std::io::Error },
+    #[error("the store in the state directory cannot be opened: {0}")]
+    Store(storage::Error),
+    #[error("the management plane does not start: {0}")]
+    Management(#[from] ControlPlaneError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error("the account cannot be prepared: {0}")]
+    Bootstrap(#[from] meta::Status),
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// A running service.
+pub struct Service {
+    pub state: StateDir,
+    pub info: ServiceInfo,
+    pub admin: Client,
+    management: ControlPlane,
+    factory: Arc<Factory>,
+    engine: Engine,
+    /// The listeners, the agent and the cloud's reconcilers.
+    runtime: Runtime,
+}
+
+impl Service {
+    /// Starts everything by the machine's clock; `progress` hears of each step.
+    pub async fn start(config: &Config, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Self, ServiceError> {
+        Self::start_by(Arc::new(SystemClock), config, progress).await
+    }
+
+    /// As [`Service::start`], by a clock of the caller's.
+    pub async fn start_by(
+        clock: SharedClock,
+        config: &Config,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, ServiceError> {
+        let listener = listen(config.port).await?;
+        let state = StateDir::new(&config.state_dir);
+        let fail = |source| ServiceError::StateDir { dir: config.state_dir.display().to_string(), source };
+        state.create().map_err(fail)?;
+        progress("opening the store");
+        let engine = open_store(&state, config).await?;
+        let random: SharedRandom = Arc::new(SystemRandom);
+        let runtime = Runtime::new();
+        let keys = service_keys(&state, &clock).await?;
+        let info = service_info(&state, config, &listener, &clock).map_err(fail)?;
+        state.write_authority(keys.authority.certificate_pem()).map_err(fail)?;
+        progress("starting the management plane");
+        let management = management_plane(&engine, &keys, &clock, &info).await?;
+        let server = management.server.clone();
+        let as_user = |name: &str| server.client(management::user(name));
+        let admin = server.client(User::authenticated("system:pilothouse", [meta::user::MASTERS]));
+        management::authorize_components(&admin).await?;
+        progress("preparing the account");
+        let credentials = prepare_account(&as_user, config, &*random).await?;
+        if let Some(credentials) = credentials {
+            state.write_credentials(&credentials).map_err(fail)?;
+        }
+        progress("starting clusters and the AWS endpoint");
+        let informers = Informers::new(as_user("system:pilothouse:informers"), runtime.tasks.clone(), runtime.stop.clone());
+        let late: LateEndpoint = Arc::new(OnceLock::new());
+        let authority = format!("127.0.0.1:{}", listener.local_addr().map_err(fail)?.port());
+        let factory = Arc::new(Factory {
+            client: as_user("system:host:local"),
+            engine: engine.clone(),
+            access: AccessFeed::start(&informers).await,
+            signing_keys: SigningKeys::new(runtime.tasks.clone()),
+            endpoint: late.clone(),
+            hosts: Hosts { region: config.region.clone(), extra: vec![authority.clone(), authority.replace("127.0.0.1", "localhost")] },
+            clock: clock.clone(),
+            minors: Mutex::default(),
+            running: Arc::default(),
+            agent: LateQueue::default(),
+            runtime: runtime.clone(),
+        });
+        let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
+        // Set once, here.
+        drop(late.set(endpoint.clone()));
+        let queue = Agent::new(as_user("system:host:local"), HOST, factory.clone()).run(&informers, &runtime);
+        // As above.
+        drop(factory.agent.set(queue));
+        let eks = cloud_eks::Config { host: HOST.into() };
+        cloud_eks::ClusterControl::new(as_user("system:cloud:eks"), eks, Arc::new(HttpsProbe), clock.clone(), random)
+            .run(&informers, &runtime);
+        let tls = server_tls(&keys, &["127.0.0.1".into(), "localhost".into()], &clock)?;
+        let listening = serve::Server { listener, tls: Some(Arc::new(tls)), plain: true };
+        runtime.tasks.spawn(listening.run(Arc::new(AwsHandler(endpoint)), runtime.tasks.clone(), runtime.stop.clone()));
+        state.write_info(&info).map_err(fail)?;
+        Ok(Self { state, info, admin, management, factory, engine, runtime })
+    }
+
+    /// Stops taking requests, then the clusters, then the management plane, then the store.
+    pub async fn stop(self) {
+        self.runtime.shutdown().await;
+        self.factory.stop_all().await;
+        self.management.stop().await;
+        self.engine.close().await;
+    }
+}
+
+/// Before anything is written: a port that is taken leaves no trace.
+async fn listen(port: u16) -> Result<TcpListener, ServiceError> {
+    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => ServiceError::PortInUse { port },
+        _ => ServiceError::Listen { port, source },
+    })
+}
+
+async fn open_store(state: &StateDir, config: &Config) -> Result<Engine, ServiceError> {
+    let dir = config.state_dir.display().to_string();
+    let path = state.store();
+    let opened = tokio::task::spawn_blocking(move || {
+        let disk = Disk::new(&path).map_err(|source| storage::Error::Io {
+            action: "create",
+            path: path.display().to_string(),
+            source: Arc::new(source),
+        })?;
+        Engine::open(Arc::new(disk), &Keyring::file(MASTER_KEYS), EngineOptions::default())
+    });
+    match opened.await.map_err(|e| ServiceError::Internal(e.to_string()))? {
+        Err(storage::Error::Locked { .. }) => Err(ServiceError::Locked { dir }),
+        other => other.map_err(ServiceError::Store),
+    }
+}
+
+/// The service's own authority and token key.
+async fn service_keys(state: &StateDir, clock: &SharedClock) -> Result<Keys, ServiceError> {
+    let fail = |source| ServiceError::StateDir { dir: state.path().display().to_string(), source };
+    if let Some(doc) = state.read_keys().map_err(fail)? {
+        return Ok(Keys::from_doc(&doc)?);
+    }
+    let signing = tokio::task::spawn_blocking(SigningKey::generate).await.map_err(|e| ServiceError::Internal(e.to_string()))?;
+    let keys = Keys::new(signing.map_err(KeysError::from)?, clock.now())?;
+    state.write_keys(&keys.to_doc()?).map_err(fail)?;
+    Ok(keys)
+}
+
+fn service_info(state: &StateDir, config: &Config, listener: &TcpListener, clock: &SharedClock) -> std::io::Result<ServiceInfo> {
+    let known = state.read_info()?;
+    Ok(ServiceInfo {
+        instance: known.map_or_else(|| clock.new_uid()[..8].to_owned(), |info| info.instance),
+        endpoint: format!("https://{}", listener.local_addr()?),
+        account: config.account.clone(),
+        region: config.region.clone(),
+        pid: std::process::id(),
+    })
+}
+
+async fn management_plane(engine: &Engine, keys: &Keys, clock: &SharedClock, info: &ServiceInfo) -> Result<ControlPlane, ServiceError> {
+    let catalog = management::catalog(DEFAULT_MINOR).ok_or_else(|| ServiceError::Internal("no tables for the default minor".into()))?;
+    let plan = Plan {
+        name: management::STORE.into(),
+        published: Published::new(catalog).map_err(ServiceError::Internal)?,
+        store: engine.cluster(management::STORE).await.map_err(ServiceError::Store)?,
+        service_cidr: None,
+        issuer: format!("{}/management", info.endpoint),
+        access: Arc::new(AccessIndex::new(Policies::published())),
+        caller_verifier: None,
+        clock: clock.clone(),
+    };
+    Ok(ControlPlane::start(plan, keys).await?)
+}
+
+/// First start: an administrator, the roles EKS users expect, the default VPC. Later starts mend what was cut short.
+async fn prepare_account(
+    as_user: &impl Fn(&str) -> Client,
+    config: &Config,
+    random: &dyn aws_service::Random,
+) -> Result<Option<Credentials>, ServiceError> {
+    let (account, region) = (&config.account, cloud_ec2::Region { name: config.region.clone(), zones: config.zones.clone() });
+    cloud_sts::bootstrap(&as_user("system:cloud:sts"), account, random).await?;
+    cloud_ec2::bootstrap(&as_user("system:cloud:ec2"), account, &region, random).await?;
+    let made = cloud_iam::Bootstrap { account: account.clone() };
+    let key = cloud_iam::bootstrap(&as_user("system:cloud:iam"), &made, random).await?;
+    Ok(key.map(|key| Credentials { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key }))
+}
+
+/// The one list of cloud services.
+fn aws_endpoint(as_user: &impl Fn(&str) -> Client, config: &Config, clock: &SharedClock, random: &SharedRandom) -> Result<Arc<Endpoint>, String> {
+    let keys = Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account));
+    let region = cloud_ec2::Region { name: config.region.clone(), zones: config.zones.clone() };
+    let missing = || "a service's model is not built in".to_owned();
+    let services: Vec<Arc<dyn AwsService>> = vec![
+        Arc::new(cloud_sts::Sts::new(as_user("system:cloud:sts"), keys.clone(), random.clone()).ok_or_else(missing)?),
+        Arc::new(cloud_iam::Iam::new(as_user("system:cloud:iam")).ok_or_else(missing)?),
+        Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region).ok_or_else(missing)?),
+        Arc::new(cloud_eks::Eks::new(as_user("system:cloud:eks"), random.clone()).ok_or_else(missing)?),
+    ];
+    let verifier = CredentialVerifier::new(as_user("system:cloud:sts"), &config.account, keys, clock.clone());
+    Endpoint::new(Limits::default(), services, Arc::new(verifier), clock.clone(), random.clone()).map(Arc::new)
+}

@@ -1,0 +1,11 @@
+//! The whole service, asked the way its users ask: AWS operations over TLS, Kubernetes with cluster tokens.
+
+mod access;
+mod bad_input;
+mod describe;
+mod lifecycle;
+mod sagas;
+mod sessions;
+mod signatures;
+mod tokens;
+mod world;

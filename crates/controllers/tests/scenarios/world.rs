@@ -1,0 +1,165 @@
+//! A control plane to test controllers in: a real API server over a store in a temporary directory.
+
+use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
+use auth::access::{AccessIndex, Policies};
+use auth::service_account::{Issuer, SigningKey};
+use client::{Client, EventKind, Options, Resource, WatchItem};
+use controllers::{Context, KindFacts};
+use futures::StreamExt;
+use meta::time::SharedClock;
+use meta::{Doc, Object, User};
+use reconcile::Runtime;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use storage::backend::Disk;
+use storage::{Engine, EngineOptions, Keyring};
+
+pub const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
+pub const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
+pub const PODS: Resource = Resource::new("", "v1", "pods");
+pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
+const MINOR: u32 = 36;
+/// Far longer than anything here takes: a test that gets there has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct World {
+    pub server: Arc<ApiServer>,
+    /// A member of `system:masters`.
+    pub admin: Client,
+    runtime: Runtime,
+    controllers: Runtime,
+    engine: Engine,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    /// With all controllers running.
+    pub async fn start() -> Self {
+        let mut world = Self::without_controllers().await;
+        world.start_controllers();
+        world
+    }
+
+    pub async fn without_controllers() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let backend = Disk::new(directory.path().join("store")).expect("a directory for the store");
+        let engine = Engine::open(Arc::new(backend), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
+        let store = engine.cluster("test").await.expect("a new cluster");
+        let runtime = Runtime::new();
+        let published = Published::new(api::Catalog::new(MINOR).expect("a supported minor")).expect("valid kinds");
+        let signing = Arc::new(SigningKey::generate().expect("a key"));
+        let audiences = vec!["https://kubernetes.default.svc".to_owned()];
+        let config = Config {
+            cluster: "test".into(),
+            minor: MINOR,
+            git_version: format!("v1.{MINOR}.0"),
+            service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
+            node_ports: NODE_PORTS,
+            max_object_bytes: MAX_OBJECT_BYTES,
+            issuer: "https://issuer.example".into(),
+            token_audiences: audiences.clone(),
+            access: Arc::new(AccessIndex::new(Policies::published())),
+            caller_verifier: None,
+        };
+        let issuer = Arc::new(Issuer::new("https://issuer.example", signing, audiences));
+        let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());
+        let parts = Parts { config, published, store, issuer, clock: clock(), tasks, stop };
+        let server = ApiServer::start(parts).await.expect("an API server");
+        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let controllers = Runtime::new();
+        Self { server, admin, runtime, controllers, engine, _directory: directory }
+    }
+
+    pub fn start_controllers(&mut self) {
+        let catalog = api::Catalog::new(MINOR).expect("a supported minor");
+        let kinds = catalog.iter().map(|def| KindFacts {
+            gvr: def.gvr.clone(),
+            kind: def.kind.clone(),
+            namespaced: def.namespaced,
+            verbs: def.verbs.clone(),
+        });
+        let server = self.server.clone();
+        self.controllers = Runtime::new();
+        controllers::start(Context {
+            client: Arc::new(move |user| server.client(user)),
+            kinds: kinds.collect(),
+            root_ca_pem: ROOT_CA.into(),
+            clock: clock(),
+            runtime: self.controllers.clone(),
+        });
+    }
+
+    pub async fn stop_controllers(&self) {
+        self.controllers.shutdown().await;
+    }
+
+    pub async fn stop(self) {
+        self.stop_controllers().await;
+        self.runtime.shutdown().await;
+        drop(self.server);
+        self.engine.close().await;
+    }
+
+    pub async fn namespace(&self, name: &str) -> Arc<Object> {
+        self.admin.create(NAMESPACES, "", json!({ "metadata": { "name": name } })).await.expect("a namespace")
+    }
+
+    /// A ConfigMap owned by `owners`, each of which it blocks.
+    pub async fn config_map(&self, namespace: &str, name: &str, owners: &[&Object]) -> Arc<Object> {
+        let owners: Vec<Doc> = owners.iter().map(|owner| reference(owner, "ConfigMap")).collect();
+        let doc = json!({ "metadata": { "name": name, "ownerReferences": owners } });
+        self.admin.create(CONFIG_MAPS, namespace, doc).await.expect("a config map")
+    }
+
+    /// Waits until the object is as wanted.
+    pub async fn until(&self, at: (Resource, &str, &str), wanted: impl Fn(Option<&Doc>) -> bool) -> Option<Doc> {
+        let (resource, namespace, name) = at;
+        let waiting = tokio::time::timeout(PATIENCE, self.watch_until(at, wanted)).await;
+        match waiting {
+            Ok(doc) => doc,
+            Err(_) => {
+                let found = self.admin.find(resource, namespace, name).await.expect("an answer");
+                panic!("waited in vain for {namespace}/{name}: {}", found.map_or(Doc::Null, |o| o.to_doc()))
+            }
+        }
+    }
+
+    async fn watch_until(
+        &self,
+        (resource, namespace, name): (Resource, &str, &str),
+        wanted: impl Fn(Option<&Doc>) -> bool,
+    ) -> Option<Doc> {
+        let selected = Options { field_selector: format!("metadata.name={name}"), ..Options::default() };
+        let list = self.admin.list(resource, namespace, selected.clone()).await.expect("a list");
+        let mut current = list.items.first().map(|object| object.to_doc());
+        let options = Options { resource_version: list.revision.to_string(), ..selected };
+        let mut changes = self.admin.watch(resource, namespace, options).await.expect("a watch");
+        while !wanted(current.as_ref()) {
+            match changes.next().await.expect("the watch goes on") {
+                WatchItem::Event(event) => {
+                    current = (event.kind != EventKind::Deleted).then(|| event.object.to_doc());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        current
+    }
+
+    pub async fn gone(&self, resource: Resource, namespace: &str, name: &str) {
+        self.until((resource, namespace, name), |doc| doc.is_none()).await;
+    }
+
+    pub async fn there(&self, resource: Resource, namespace: &str, name: &str) -> Doc {
+        self.until((resource, namespace, name), |doc| doc.is_some()).await.expect("it is there")
+    }
+}
+
+fn clock() -> SharedClock {
+    Arc::new(meta::SystemClock)
+}
+
+/// A reference to a v1 object that blocks its deletion.
+pub fn reference(owner: &Object, kind: &str) -> Doc {
+    json!({ "apiVersion": "v1", "kind": kind, "name": owner.meta.name, "uid": owner.meta.uid, "blockOwnerDeletion": true })
+}
