@@ -10,9 +10,9 @@ use client::Options;
 use meta::{Doc, Status, Time};
 use serde_json::json;
 
-/// One entry per cluster and principal.
-pub fn record_name(cluster: &str, principal_arn: &str) -> String {
-    ids::digest(&[cluster, principal_arn])
+/// One entry per cluster and principal. A cluster made anew under the same name is another one, so the uid counts.
+pub fn record_name(cluster: &Doc, principal_arn: &str) -> String {
+    ids::digest(&[cluster["metadata"]["uid"].as_str().unwrap_or_default(), principal_arn])
 }
 
 /// What a policy is asked about: the entry's ARN, whose last part is only known to the record.
@@ -24,12 +24,11 @@ pub fn arn_pattern(request: &Request) -> String {
     }
 }
 
-/// The entry that a request names, or EKS's error for one that does not exist.
-pub async fn find(cx: &Cx, request: &Request) -> Result<Doc, Failure> {
-    let cluster = request.required("clusterName");
+/// The entry of `cluster` that a request names, or EKS's error for one that does not exist.
+pub async fn find(cx: &Cx, request: &Request, cluster: &Doc) -> Result<Doc, Failure> {
     let name = record_name(cluster, request.required("principalArn"));
     let found = cx.client.find(ACCESS_ENTRIES, &request.namespace(), &name).await?;
-    found.map(|record| record.to_doc()).ok_or_else(|| failures::no_entry(cx.model, cluster).into())
+    found.map(|record| record.to_doc()).ok_or_else(|| failures::no_entry(cx.model, request.required("clusterName")).into())
 }
 
 /// Every entry of a cluster, given its record.
@@ -51,7 +50,7 @@ pub fn record(cluster: &Doc, principal: &PrincipalArn, entry_type: EntryType, id
     json!({
         "apiVersion": API_VERSION, "kind": "AccessEntry",
         "metadata": {
-            "name": record_name(name, &principal_arn),
+            "name": record_name(cluster, &principal_arn),
             "labels": {CLUSTER_LABEL: cluster["metadata"]["uid"]},
             "ownerReferences": [crate::records::owner(cluster)],
         },
@@ -112,7 +111,7 @@ mod tests {
         assert_eq!(spec["kubernetesGroups"], json!([]));
         assert_eq!(spec["associatedPolicies"][0]["policyArn"], CLUSTER_ADMIN);
         assert_eq!(entry["metadata"]["labels"][CLUSTER_LABEL], "u-1");
-        assert_eq!(entry["metadata"]["name"], record_name("demo", "arn:aws:iam::1:role/team/ops"));
+        assert_eq!(entry["metadata"]["name"], record_name(&cluster(), "arn:aws:iam::1:role/team/ops"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ const GROUP: &str = "eks.pilothouse.dev";
 
 /// Named by the escaped cluster name.
 pub const CLUSTERS: Resource = Resource::new(GROUP, "v1", "clusters");
-/// Named by the digest of cluster name and principal.
+/// Named by the digest of the cluster's uid and the principal.
 pub const ACCESS_ENTRIES: Resource = Resource::new(GROUP, "v1", "accessentries");
 /// Named as its Cluster; made true by the agent of `spec.host`.
 pub const CONTROL_PLANES: Resource = Resource::new(GROUP, "v1", "controlplanes");

@@ -5,6 +5,7 @@ usage: signed.py SERVICE METHOD PATH [--skew SECONDS] < body
 import argparse
 import datetime
 import os
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -37,7 +38,7 @@ auth.SigV4Auth(credentials, options.service, os.environ["AWS_DEFAULT_REGION"]).a
 prepared = request.prepare()
 plain = urllib.request.Request(url, data=body or None, method=options.method, headers=dict(prepared.headers.items()))
 try:
-    answer = urllib.request.urlopen(plain, timeout=10)
+    answer = urllib.request.urlopen(plain, timeout=10, context=ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"]))
 except urllib.error.HTTPError as refused:
     answer = refused
 print(answer.status)

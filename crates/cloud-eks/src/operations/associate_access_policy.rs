@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     let cluster_name = request.required("clusterName");
     let policy_arn = request.required("policyArn");
-    cluster::not_deleting(&cx, &request).await?;
-    let entry = entries::find(&cx, &request).await?;
+    let cluster = cluster::not_deleting(&cx, &request).await?;
+    let entry = entries::find(&cx, &request, &cluster).await?;
     let refuse = |why: String| Failure::from(failures::invalid_parameter(cx.model, cluster_name, why));
     let scope = scope(policy_arn, &request.input["accessScope"]).map_err(refuse)?;
     if entry["spec"]["type"] != "STANDARD" {

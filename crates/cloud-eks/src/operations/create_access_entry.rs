@@ -10,6 +10,7 @@ use crate::validate::access::{EntryType, PrincipalArn, identity};
 use crate::validate::tags;
 use aws_service::idempotency::Token;
 use aws_service::{Failure, Outcome, Request, ids, names};
+use client::DeleteOptions;
 use meta::{Doc, Reason};
 use serde_json::json;
 use std::sync::Arc;
@@ -20,9 +21,9 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     let token = Token::of(&request.input, "clientRequestToken");
     let entry = record(&cx, &request, &cluster, token.as_ref()).await?;
     match cx.client.create(ACCESS_ENTRIES, &request.namespace(), entry).await {
-        Ok(created) => Ok(json!({"accessEntry": describe::access_entry(&created.to_doc())})),
+        Ok(created) => kept(&cx, &request, &cluster, &created.to_doc()).await,
         Err(status) if status.reason == Reason::AlreadyExists => {
-            let existing = entries::find(&cx, &request).await?;
+            let existing = entries::find(&cx, &request, &cluster).await?;
             if token.is_some_and(|token| token.repeats(&existing["spec"]["clientRequest"])) {
                 return Ok(json!({"accessEntry": describe::access_entry(&existing)}));
             }
@@ -30,6 +31,19 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
             Err(failures::in_use(cx.model, name, message).into())
         }
         Err(status) => Err(status.into()),
+    }
+}
+
+/// The cluster may have gone while its entry was made, which then nobody would take away.
+async fn kept(cx: &Cx, request: &Request, cluster: &Doc, entry: &Doc) -> Outcome {
+    let now = cluster::not_deleting(cx, request).await;
+    if now.as_ref().is_ok_and(|now| now["metadata"]["uid"] == cluster["metadata"]["uid"]) {
+        return Ok(json!({"accessEntry": describe::access_entry(entry)}));
+    }
+    let name = entry["metadata"]["name"].as_str().unwrap_or_default();
+    match cx.client.delete(ACCESS_ENTRIES, &request.namespace(), name, DeleteOptions::default()).await {
+        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
+        _ => Err(now.err().unwrap_or_else(|| failures::no_cluster(cx.model, request.required("clusterName")).into())),
     }
 }
 

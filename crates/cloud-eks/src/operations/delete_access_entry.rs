@@ -12,8 +12,8 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
-    cluster::with_access_entries(&cx, &request).await?;
-    let entry = entries::find(&cx, &request).await?;
+    let cluster = cluster::with_access_entries(&cx, &request).await?;
+    let entry = entries::find(&cx, &request, &cluster).await?;
     let name = entry["metadata"]["name"].as_str().unwrap_or_default();
     match cx.client.delete(ACCESS_ENTRIES, &request.namespace(), name, DeleteOptions::default()).await {
         Ok(_) => Ok(json!({})),

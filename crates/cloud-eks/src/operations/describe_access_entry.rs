@@ -9,7 +9,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
-    cluster::with_access_entries(&cx, &request).await?;
-    let entry = entries::find(&cx, &request).await?;
+    let cluster = cluster::with_access_entries(&cx, &request).await?;
+    let entry = entries::find(&cx, &request, &cluster).await?;
     Ok(json!({"accessEntry": describe::access_entry(&entry)}))
 }

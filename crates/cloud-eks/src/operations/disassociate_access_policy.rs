@@ -14,8 +14,8 @@ use std::sync::Arc;
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     let cluster_name = request.required("clusterName");
     let policy_arn = request.required("policyArn");
-    cluster::with_access_entries(&cx, &request).await?;
-    let entry = entries::find(&cx, &request).await?;
+    let cluster = cluster::with_access_entries(&cx, &request).await?;
+    let entry = entries::find(&cx, &request, &cluster).await?;
     let name = entry["metadata"]["name"].as_str().unwrap_or_default();
     amend(&cx.client, ACCESS_ENTRIES, &request.namespace(), name, |entry| {
         let policies: Vec<Doc> = entry["spec"]["associatedPolicies"].as_array().cloned().unwrap_or_default();

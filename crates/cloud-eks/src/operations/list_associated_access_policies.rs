@@ -11,8 +11,8 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
-    cluster::with_access_entries(&cx, &request).await?;
-    let entry = entries::find(&cx, &request).await?;
+    let cluster = cluster::with_access_entries(&cx, &request).await?;
+    let entry = entries::find(&cx, &request, &cluster).await?;
     let policies: Vec<Doc> = entry["spec"]["associatedPolicies"].as_array().cloned().unwrap_or_default();
     let name = entry["metadata"]["name"].as_str().unwrap_or_default();
     let listing = format!("ListAssociatedAccessPolicies/{name}");

@@ -14,8 +14,8 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
-    cluster::not_deleting(&cx, &request).await?;
-    let entry = entries::find(&cx, &request).await?;
+    let cluster = cluster::not_deleting(&cx, &request).await?;
+    let entry = entries::find(&cx, &request, &cluster).await?;
     let name = entry["metadata"]["name"].as_str().unwrap_or_default();
     let changed = amend(&cx.client, ACCESS_ENTRIES, &request.namespace(), name, |entry| {
         let refuse = |why: String| Failure::from(failures::invalid_parameter(cx.model, request.required("clusterName"), why));

@@ -1,7 +1,8 @@
 //! Access entries and tags of a cluster through EKS's API.
 
 use crate::world::aws::Aws;
-use crate::world::{ACCOUNT, World, role_arn, user_arn};
+use crate::world::{ACCOUNT, REGIONAL, World, role_arn, user_arn};
+use client::Options;
 use meta::Doc;
 use serde_json::json;
 
@@ -117,5 +118,41 @@ async fn tags() {
     let entry_arn = made["accessEntry"]["accessEntryArn"].clone();
     aws.ok("eks", "TagResource", json!({"resourceArn": entry_arn, "tags": {"who": "creator"}})).await;
     assert_eq!(aws.ok("eks", "ListTagsForResource", json!({"resourceArn": entry_arn})).await["tags"], json!({"who": "creator"}));
+    world.service.stop().await;
+}
+
+/// An entry that was made while its cluster went away means nothing to the next cluster of that name.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_belong_to_one_cluster_not_to_its_name() {
+    let world = World::start().await;
+    let aws = world.administrator();
+    world.cluster("demo").await;
+    let listed = world.admin().list(cloud_eks::ACCESS_ENTRIES, "", Options::default()).await.expect("a list");
+    let mut orphan = listed.items[0].to_doc();
+    aws.ok("eks", "DeleteCluster", json!({"name": "demo"})).await;
+    world.gone("demo").await;
+    orphan["metadata"] = json!({"name": orphan["metadata"]["name"], "labels": orphan["metadata"]["labels"]});
+    world.admin().create(cloud_eks::ACCESS_ENTRIES, REGIONAL, orphan).await.expect("an entry of nobody's");
+    let demo = world.cluster("demo").await;
+    assert_eq!(principals(&aws, Some(CLUSTER_ADMIN)).await, json!([user_arn("pilothouse")]));
+    assert_eq!(world.kube(&demo, &aws).get("/api/v1/nodes").await.0, 200);
+    world.service.stop().await;
+}
+
+/// Entries that are asked for while the cluster is deleted are refused or go with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_race_with_deletion() {
+    let world = World::start().await;
+    let aws = world.administrator();
+    for round in 0..5 {
+        world.cluster("demo").await;
+        let nodes = ["viewer", "AmazonEKSNodeRole", "eksClusterRole", "AmazonEKSFargatePodExecutionRole"];
+        let entries = nodes.map(|role| aws.call("eks", "CreateAccessEntry", entry(json!({"principalArn": role_arn(role)}))));
+        let deletion = aws.ok("eks", "DeleteCluster", json!({"name": "demo"}));
+        tokio::join!(futures::future::join_all(entries), deletion);
+        world.gone("demo").await;
+        let left = world.admin().list(cloud_eks::ACCESS_ENTRIES, "", Options::default()).await.expect("a list");
+        assert_eq!(left.items.len(), 0, "round {round}");
+    }
     world.service.stop().await;
 }

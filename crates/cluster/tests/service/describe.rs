@@ -129,8 +129,12 @@ async fn lists_of_eks() {
     let world = World::start().await;
     let aws = world.administrator();
     let versions = aws.ok("eks", "DescribeClusterVersions", json!({})).await;
-    let shown: Vec<&str> =
-        versions["clusterVersions"].as_array().into_iter().flatten().filter_map(|version| version["clusterVersion"].as_str()).collect();
+    let shown: Vec<&str> = versions["clusterVersions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|version| version["clusterVersion"].as_str())
+        .collect();
     assert_eq!(shown, ["1.37", "1.36", "1.35", "1.34"]);
     let default = aws.ok("eks", "DescribeClusterVersions", json!({"defaultOnly": true})).await;
     assert_eq!(column(&default["clusterVersions"], "clusterVersion"), "1.36");

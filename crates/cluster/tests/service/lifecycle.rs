@@ -4,6 +4,7 @@ use crate::world::http::{connect, host_of, send};
 use crate::world::{CONTROL_PLANE_KEYS, World, config, within};
 use aws_wire::HttpRequest;
 use client::Options;
+use cloud_eks::CLUSTERS;
 use http::Method;
 use meta::Doc;
 use serde_json::json;
@@ -61,7 +62,8 @@ async fn deletion_leaves_nothing() {
     for _ in 0..2 {
         let demo = world.cluster("demo").await;
         let kube = world.kube(&demo, &aws);
-        let (status, _) = kube.post("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).await;
+        let (status, _) =
+            kube.post("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).await;
         assert_eq!(status, 201, "nothing of the first is left in the second");
         endpoints.push(demo["endpoint"].clone());
         authorities.push(demo["certificateAuthority"]["data"].clone());
@@ -86,7 +88,8 @@ async fn deletion_leaves_nothing() {
 /// The clusters that have data in the store of a stopped service.
 fn stores(directory: &std::path::Path) -> Vec<String> {
     let disk = Disk::new(directory.join("store")).expect("the store");
-    let engine = Engine::open(Arc::new(disk), &Keyring::file("master.key"), EngineOptions::default()).expect("nobody else has it");
+    let engine =
+        Engine::open(Arc::new(disk), &Keyring::file("master.key"), EngineOptions::default()).expect("nobody else has it");
     engine.clusters().iter().map(|id| id.to_string()).collect()
 }
 
@@ -166,5 +169,29 @@ async fn side_by_side() {
     let second = cluster::Service::start(&config(world.directory.path()), &|_| ()).await;
     let refused = second.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refused.contains("in use by another pilothouse"), "{refused}");
+    world.service.stop().await;
+}
+
+/// The address of a cluster is its own for good: while another program has it the cluster says so, and then it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_address_is_a_health_issue() {
+    let world = World::start().await;
+    let demo = world.cluster("demo").await;
+    let World { service, clock, directory } = world;
+    service.stop().await;
+    let host = host_of(demo["endpoint"].as_str().expect("an endpoint")).to_owned();
+    let address = if host.contains(':') { host } else { format!("{host}:443") };
+    let squatter = std::net::TcpListener::bind(&address).expect("nobody has it");
+    let world = World::start_in(directory, clock).await;
+    let aws = world.administrator();
+    world.until(CLUSTERS, "demo", |record| record.is_some_and(|doc| doc["status"]["issues"][0].is_object())).await;
+    let ailing = aws.ok("eks", "DescribeCluster", json!({"name": "demo"})).await["cluster"].take();
+    assert_eq!((&ailing["status"], &ailing["endpoint"]), (&json!("ACTIVE"), &demo["endpoint"]));
+    let issue = &ailing["health"]["issues"][0];
+    assert!(issue["message"].as_str().is_some_and(|text| text.contains(&address)), "{issue}");
+    drop(squatter);
+    world.until(CLUSTERS, "demo", |record| record.is_some_and(|doc| doc["status"]["issues"] == json!([]))).await;
+    assert_eq!(aws.ok("eks", "DescribeCluster", json!({"name": "demo"})).await["cluster"], demo);
+    assert_eq!(ready(&demo).await, 200);
     world.service.stop().await;
 }

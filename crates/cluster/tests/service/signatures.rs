@@ -83,11 +83,9 @@ async fn unsigned_requests_are_refused() {
     sts.body = "Action=GetCallerIdentity&Version=2011-06-15".into();
     let mut broken = eks.clone();
     broken.set_header("authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE");
-    for (request, code) in [
-        (&eks, "MissingAuthenticationToken"),
-        (&sts, "MissingAuthenticationToken"),
-        (&broken, "IncompleteSignature"),
-    ] {
+    for (request, code) in
+        [(&eks, "MissingAuthenticationToken"), (&sts, "MissingAuthenticationToken"), (&broken, "IncompleteSignature")]
+    {
         let reply = aws.send(request).await.expect("an answer");
         let text = String::from_utf8_lossy(&reply.body).into_owned() + reply.header("x-amzn-errortype").unwrap_or_default();
         assert!(reply.status == 403 && text.contains(code), "{} {text}", reply.status);

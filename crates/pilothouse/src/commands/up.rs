@@ -34,12 +34,14 @@ pub async fn run(options: &Up) -> Result<(), Failure> {
     let service = Service::start(&config, &|step| println!("{:>6} ms  {step}", started.elapsed().as_millis())).await?;
     let socket = service.state.control_socket();
     let listener = control_socket::listen(&socket).map_err(io(format!("cannot listen on {}", socket.display())))?;
+    // Before it says that it is ready: from then on a signal is to be a clean end.
+    let mut terminate = signal(SignalKind::terminate()).map_err(io("cannot wait for signals"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(io("cannot wait for signals"))?;
     // Nothing is printed after this line: whoever waits for it may have gone.
     println!("{:>6} ms{READY}{}", started.elapsed().as_millis(), service.info.endpoint);
-    let mut terminate = signal(SignalKind::terminate()).map_err(io("cannot wait for signals"))?;
     tokio::select! {
         outcome = control_socket::answer_until_stop(&listener, &service) => outcome.map_err(io("control socket"))?,
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     service.stop().await;

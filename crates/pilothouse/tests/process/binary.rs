@@ -112,7 +112,9 @@ impl Home {
         while let Some(directory) = open.pop() {
             for entry in std::fs::read_dir(&directory).expect("a directory") {
                 let path = entry.expect("an entry").path();
-                if path.is_dir() { open.push(path.clone()) }
+                if path.is_dir() {
+                    open.push(path.clone())
+                }
                 out.push(path);
             }
         }
@@ -127,6 +129,10 @@ pub struct Running {
 }
 
 impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// `kill -9`.
     pub async fn kill(&mut self) {
         within("its end", self.child.kill()).await.expect("it can be killed");

@@ -15,7 +15,10 @@ async fn a_service_from_up_to_purge() {
     assert!(shown.contains(&format!("ready: https://127.0.0.1:{port}")), "{shown}");
     let status: Doc = serde_json::from_str(&home.ok(&["status", "-o", "json"]).await).expect("JSON");
     assert_eq!(status["endpoint"], format!("https://127.0.0.1:{port}"));
-    assert_eq!((&status["account"], &status["region"], &status["clusters"]), (&json!("123456789012"), &json!("us-east-1"), &json!([])));
+    assert_eq!(
+        (&status["account"], &status["region"], &status["clusters"]),
+        (&json!("123456789012"), &json!("us-east-1"), &json!([]))
+    );
     assert!(home.ok(&["status"]).await.contains("CLUSTER"));
     let exports = home.ok(&["env"]).await;
     for name in ["AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
@@ -42,6 +45,18 @@ async fn a_service_from_up_to_purge() {
     TcpListener::bind(("127.0.0.1", home.port)).expect("the port is free again");
     let left: Vec<_> = fs::read_dir(home.directory.path()).expect("a home").collect();
     assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// Whatever supervises the service may end it by a signal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_is_a_clean_end() {
+    let home = Home::new();
+    for signal in ["-TERM", "-INT"] {
+        let mut running = home.up().await;
+        let sent = tokio::process::Command::new("kill").args([signal, &running.pid().to_string()]).status().await;
+        assert!(sent.expect("kill").success() && running.ended().await, "{signal}");
+        assert!(!home.state_dir().control_socket().exists(), "{signal}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

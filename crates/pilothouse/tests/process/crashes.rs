@@ -18,10 +18,19 @@ const KEPT: usize = 2;
 /// A creation or deletion is over within about this time, so that kills fall on all of its steps.
 const SPAN_MS: u64 = 120;
 
-/// The same moments in every run.
+/// The kills of a run fall at the same moments in every run, unless this variable names another seed.
+const SEED_VARIABLE: &str = "PILOTHOUSE_TEST_SEED";
+const SEED: u64 = 0x5eed;
+
 struct Moments(u64);
 
 impl Moments {
+    fn seeded() -> Self {
+        let seed = std::env::var(SEED_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(SEED);
+        println!("{SEED_VARIABLE}={seed}");
+        Self(seed)
+    }
+
     /// splitmix64.
     fn next(&mut self) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -55,7 +64,8 @@ async fn acknowledged_state_survives() {
     let maps = "/api/v1/namespaces/default/configmaps";
     let mut written = BTreeMap::new();
     for n in 0..20 {
-        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("m{n}")}, "data": {"n": n.to_string()}});
+        let map =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("m{n}")}, "data": {"n": n.to_string()}});
         let (status, made) = kube(&running, &demo).post(maps, map).await;
         assert_eq!(status, 201);
         written.insert(format!("m{n}"), made);
@@ -75,6 +85,10 @@ async fn acknowledged_state_survives() {
         let revision = list["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse::<u64>().ok());
         assert!(revision >= newest, "{revision:?} went back behind {newest:?}");
     }
+    running.kill().await;
+    assert!(home.refusal(&["status"]).await.contains("pilothouse up"), "nobody answers for a killed service");
+    home.ok(&["down", "--purge"]).await;
+    assert!(!home.state().exists());
 }
 
 /// Twenty clusters come and go, and the service is killed during each creation and each deletion.
@@ -82,13 +96,15 @@ async fn acknowledged_state_survives() {
 async fn creations_and_deletions_end_whole() {
     let home = Home::new();
     let mut running = home.up().await;
-    let mut moments = Moments(0x5eed);
+    let mut moments = Moments::seeded();
     let mut alive: Vec<String> = Vec::new();
+    let mut answered = 0;
     for cycle in 0..CYCLES {
         let name = format!("c{cycle}");
         let input = cluster_input(&running.aws, &name).await;
         let aws = running.aws.clone();
         let acknowledged = killed_during(&mut running, moments.next(), aws.try_call("eks", "CreateCluster", input)).await;
+        answered += u64::from(acknowledged);
         running = home.up().await;
         let listed = running.aws.ok("eks", "ListClusters", json!({})).await["clusters"].take();
         let exists = listed.as_array().is_some_and(|names| names.contains(&json!(name)));
@@ -102,7 +118,9 @@ async fn creations_and_deletions_end_whole() {
         }
         let name = alive.remove(0);
         let aws = running.aws.clone();
-        let acknowledged = killed_during(&mut running, moments.next(), aws.try_call("eks", "DeleteCluster", json!({"name": name}))).await;
+        let acknowledged =
+            killed_during(&mut running, moments.next(), aws.try_call("eks", "DeleteCluster", json!({"name": name}))).await;
+        answered += u64::from(acknowledged);
         running = home.up().await;
         if !acknowledged {
             // Whether the request arrived or not, asking again is fine.
@@ -112,6 +130,7 @@ async fn creations_and_deletions_end_whole() {
         check_alive(&running, &alive).await;
     }
     running.kill().await;
+    println!("{answered} of {} requests were answered before the kill", 2 * CYCLES - KEPT as u64);
     check_records(&home, alive.len()).await;
 }
 

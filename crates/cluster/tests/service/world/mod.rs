@@ -84,7 +84,7 @@ impl World {
         Self::start_in(directory, Arc::default()).await
     }
 
-    async fn start_in(directory: tempfile::TempDir, clock: Arc<HandClock>) -> Self {
+    pub async fn start_in(directory: tempfile::TempDir, clock: Arc<HandClock>) -> Self {
         let service = Service::start_by(clock.clone(), &config(directory.path()), &|_| ()).await.expect("the service starts");
         Self { service, clock, directory }
     }
