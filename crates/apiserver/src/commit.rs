@@ -89,7 +89,8 @@ impl ApiServer {
         }
         match plan.act {
             Act::Delete => {
-                let outcome = self.write(cx, &plan.key, plan.compares, plan.claims, Write::Delete { key: plan.key.clone() }).await?;
+                let outcome =
+                    self.write(cx, &plan.key, plan.compares, plan.claims, Write::Delete { key: plan.key.clone() }).await?;
                 Ok(match outcome {
                     Ok(revision) => Ok(shown(&cx.def, draft.with_revision(revision).shared())?),
                     Err(lost) => Err(lost),

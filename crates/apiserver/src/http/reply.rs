@@ -92,7 +92,8 @@ pub(super) fn watch(mut encoder: WatchEncoder, items: WatchStream, encoding: &En
 /// An error, in the client's format as far as it can be had.
 pub(super) fn failure(status: &Status, asked: &Asked) -> Response<Body> {
     let encoding = asked.encoding(Endpoint::Plain).unwrap_or_default();
-    let mut response = response(status.code(), &encoding.content_type(), full(wire::reply::document(&status.to_value(), &encoding)));
+    let mut response =
+        response(status.code(), &encoding.content_type(), full(wire::reply::document(&status.to_value(), &encoding)));
     if let Some(seconds) = status.details["retryAfterSeconds"].as_u64() {
         insert(response.headers_mut(), RETRY_AFTER, &seconds.to_string());
     }

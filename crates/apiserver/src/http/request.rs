@@ -61,7 +61,13 @@ impl HttpHandler {
         }
     }
 
-    async fn resource(&self, user: &User, target: Target, request: Request<RequestBody>, asked: &Asked) -> Result<Response<Body>> {
+    async fn resource(
+        &self,
+        user: &User,
+        target: Target,
+        request: Request<RequestBody>,
+        asked: &Asked,
+    ) -> Result<Response<Body>> {
         let options = options::parse(request.uri().query().unwrap_or_default())?;
         let watch = is_watch(request.uri().query().unwrap_or_default());
         let verb = verb(request.method(), &target, watch).ok_or_else(|| not_allowed(&target))?;

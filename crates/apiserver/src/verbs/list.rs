@@ -7,8 +7,8 @@ use crate::server::{ApiServer, Cx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use client::{List, Reply, ReplyBody, VersionMatch};
-use meta::status::Result;
 use meta::Status;
+use meta::status::Result;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -40,7 +40,18 @@ async fn methods_paths_and_forms() {
             vec![("Accept", protobuf)],
             "406 only the following media types are accepted: application/json, application/yaml".into(),
         ),
-        ("POST", PATH, vec![("Content-Type", protobuf)], format!("415 {formats} application/json, application/yaml")),
+        (
+            "POST",
+            PATH,
+            vec![("Content-Type", protobuf)],
+            "400 provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]".into(),
+        ),
+        (
+            "POST",
+            PATH,
+            vec![("Content-Type", "text/plain")],
+            format!("415 {formats} application/json, application/yaml, {protobuf}"),
+        ),
         (
             "PATCH",
             &one,
