@@ -46,8 +46,6 @@ struct State {
 /// Is told the local key and the new state of each changed object, before anyone can read the change.
 type Listener = Box<dyn Fn(&str, Option<&Object>) + Send + Sync>;
 
-type FieldsOf = dyn Fn(&Object) -> Vec<String> + Send + Sync;
-
 pub struct ResourceCache {
     state: Mutex<State>,
     listeners: RwLock<Vec<Listener>>,
