@@ -7,9 +7,10 @@ use crate::cache::{Caches, ResourceCache};
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::published::Published;
+use crate::verbs::{Listing, Whole};
 use api::ResourceDef;
 use auth::{Attributes, Authorizer, Decision};
-use client::{Call, ChangeStream, Client, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
+use client::{Call, ChangeStream, Client, List, Reply, ReplyBody, Transport, Verb, WatchItem, WatchStream};
 use futures::StreamExt;
 use meta::status::Result;
 use meta::time::SharedClock;
@@ -53,13 +54,40 @@ impl Cx<'_> {
     }
 }
 
+/// What a call is answered with. Whoever only passes a list on need not have all of it at once.
+pub(crate) enum Answer {
+    Reply(Reply),
+    Whole(Whole),
+}
+
 impl ApiServer {
     /// The path of every request but a watch.
     pub async fn handle(&self, user: &User, call: &Call) -> Result<Reply> {
         let cx = self.enter(user, call)?;
-        let mut reply = self.dispatch(&cx).await?;
-        self.show(&cx.def, &mut reply)?;
-        Ok(reply)
+        Ok(match self.answer(&cx).await? {
+            Answer::Reply(reply) => reply,
+            Answer::Whole(list) => Reply::new(ReplyBody::List(list.into())),
+        })
+    }
+
+    /// The rest of the path, for a call that was let in.
+    pub(crate) async fn answer(&self, cx: &Cx<'_>) -> Result<Answer> {
+        if let Some(reply) = self.special(cx).await? {
+            return Ok(Answer::Reply(reply));
+        }
+        let reply = match cx.call.verb {
+            Verb::Get => self.get(cx).await?,
+            Verb::List => match self.list(cx).await? {
+                Listing::Whole(list) if cx.def.convert.is_none() => return Ok(Answer::Whole(list)),
+                listing => Reply::new(ReplyBody::List(shown_list(&cx.def, listing.into())?)),
+            },
+            Verb::Create => self.create(cx).await?,
+            Verb::Update | Verb::Patch => self.update(cx).await?,
+            Verb::Delete => self.delete(cx).await?,
+            Verb::DeleteCollection => self.delete_collection(cx).await?,
+            Verb::Watch => return Err(Status::bad_request("a watch is opened, not called")),
+        };
+        Ok(Answer::Reply(reply))
     }
 
     pub async fn handle_watch(&self, user: &User, call: &Call) -> Result<WatchStream> {
@@ -124,21 +152,6 @@ impl ApiServer {
         }
     }
 
-    async fn dispatch(&self, cx: &Cx<'_>) -> Result<Reply> {
-        if let Some(reply) = self.special(cx).await? {
-            return Ok(reply);
-        }
-        match cx.call.verb {
-            Verb::Get => self.get(cx).await,
-            Verb::List => self.list(cx).await,
-            Verb::Create => self.create(cx).await,
-            Verb::Update | Verb::Patch => self.update(cx).await,
-            Verb::Delete => self.delete(cx).await,
-            Verb::DeleteCollection => self.delete_collection(cx).await,
-            Verb::Watch => Err(Status::bad_request("a watch is opened, not called")),
-        }
-    }
-
     /// What the call's selectors select.
     pub(crate) fn filter(&self, cx: &Cx<'_>) -> Result<Filter> {
         Filter::new(&self.published.catalog.storage_of(&cx.def), &cx.def, &cx.call.target, &cx.call.options)
@@ -146,19 +159,6 @@ impl ApiServer {
 
     pub(crate) fn cache_of(&self, def: &ResourceDef) -> Result<Arc<ResourceCache>> {
         self.caches.of(def.storage()).ok_or_else(|| Status::internal(format!("{} are not stored", def.group_resource())))
-    }
-
-    /// Lists come as they are stored; single objects were converted where they were read or written.
-    fn show(&self, def: &ResourceDef, reply: &mut Reply) -> Result<()> {
-        if def.convert.is_none() {
-            return Ok(());
-        }
-        if let ReplyBody::List(list) = &mut reply.body {
-            for object in &mut list.items {
-                *object = crate::commit::shown(def, object.clone())?;
-            }
-        }
-        Ok(())
     }
 
     pub fn config(&self) -> &Config {
@@ -172,6 +172,16 @@ impl ApiServer {
     pub(crate) fn no_namespace(&self, namespace: &str) -> Status {
         Status::not_found(&meta::GroupResource::new("", "namespaces"), namespace)
     }
+}
+
+/// Lists come as they are stored; single objects were converted where they were read or written.
+fn shown_list(def: &ResourceDef, mut list: List) -> Result<List> {
+    if def.convert.is_some() {
+        for object in &mut list.items {
+            *object = crate::commit::shown(def, object.clone())?;
+        }
+    }
+    Ok(list)
 }
 
 fn convert_item(def: &ResourceDef, item: WatchItem) -> WatchItem {

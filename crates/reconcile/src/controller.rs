@@ -116,7 +116,7 @@ impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
                     // Boxed: an idle worker should not hold room for a whole pass.
                     let outcome = AssertUnwindSafe(Box::pin(reconcile(key.clone()))).catch_unwind().await;
                     // A bug met on one key must not end the work on all others.
-                    let outcome = outcome.unwrap_or_else(|_| Err(Error::Panicked));
+                    let outcome = outcome.unwrap_or(Err(Error::Panicked));
                     match &outcome {
                         Ok(Next::OnChange) => {}
                         Ok(Next::After(delay)) => queue.add_after(key.clone(), *delay),

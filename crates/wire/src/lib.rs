@@ -19,7 +19,7 @@ mod document;
 
 pub use body::{BodyFormat, Decoded, PatchFormat};
 pub use document::Document;
-pub use list::{Chunks, ListMeta};
+pub use list::{Chunks, Items, ListMeta};
 pub use negotiate::{Encoding, Endpoint, Format, Shape};
 pub use table::IncludeObject;
 pub use watch::WatchEncoder;

@@ -7,6 +7,7 @@ use api::ResourceDef;
 use bytes::Bytes;
 use meta::{Object, Time};
 use serde_json::{Map, Value, json};
+use std::iter::Peekable;
 use std::sync::Arc;
 
 /// A chunk is handed out once it holds this much.
@@ -34,13 +35,16 @@ impl ListMeta {
     }
 }
 
+/// What a list is of, one after the other: nobody needs to have all of it at once.
+pub type Items = Box<dyn Iterator<Item = Arc<Object>> + Send>;
+
 type WriteItem = Box<dyn Fn(&Object, &mut Vec<u8>) + Send>;
 
 /// The body of a list reply, as an iterator over its parts in order.
 pub struct Chunks {
     encoding: Encoding,
     write: WriteItem,
-    items: std::vec::IntoIter<Arc<Object>>,
+    items: Peekable<Items>,
     head: Option<Value>,
     /// The member that holds the items.
     array: &'static str,
@@ -52,7 +56,7 @@ impl Chunks {
     /// A list of a kind in whatever form was negotiated. `now` is what ages in tables count from.
     pub fn new(
         def: &Arc<ResourceDef>,
-        items: Vec<Arc<Object>>,
+        items: Items,
         meta: &ListMeta,
         encoding: &Encoding,
         include: IncludeObject,
@@ -75,17 +79,17 @@ impl Chunks {
                 (head, "items", Box::new(|object, out| object.write_json(out)))
             }
         };
-        let items = items.into_iter();
+        let items = items.peekable();
         Self { encoding: encoding.clone(), write, items, head: Some(head), array, first: true, done: false }
     }
 
-    fn open(&self, head: &Value, out: &mut Vec<u8>) {
+    fn open(&mut self, head: &Value, out: &mut Vec<u8>) {
         match (self.encoding.format, self.encoding.pretty) {
             (Format::Yaml, _) => {
                 // The items come last, so that everything before them is ready at once.
                 out.extend_from_slice(yaml::encode(head).as_bytes());
                 out.extend_from_slice(self.array.as_bytes());
-                out.extend_from_slice(if self.items.len() == 0 { ": []\n" } else { ":\n" }.as_bytes());
+                out.extend_from_slice(if self.items.peek().is_none() { ": []\n" } else { ":\n" }.as_bytes());
             }
             (Format::Json, pretty) => {
                 let text = if pretty { format!("{head:#}") } else { head.to_string() };

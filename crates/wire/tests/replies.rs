@@ -30,7 +30,7 @@ fn text(chunks: Chunks) -> String {
 
 fn list(items: &[Arc<Object>], encoding: &Encoding, include: IncludeObject) -> String {
     let meta = ListMeta { revision: 9, continue_token: "more".into(), remaining: Some(4) };
-    text(Chunks::new(&pods(), items.to_vec(), &meta, encoding, include, now()))
+    text(Chunks::new(&pods(), Box::new(items.to_vec().into_iter()), &meta, encoding, include, now()))
 }
 
 fn shaped(shape: Shape) -> Encoding {
@@ -108,7 +108,7 @@ fn one_object_in_every_form() {
 fn long_lists_come_in_bounded_chunks() {
     let items: Vec<_> = (0..5000).map(|n| pod(&format!("pod-{n}"), n + 1)).collect();
     let sizes: Vec<usize> =
-        Chunks::new(&pods(), items, &ListMeta::default(), &shaped(Shape::Object), IncludeObject::default(), now())
+        Chunks::new(&pods(), Box::new(items.into_iter()), &ListMeta::default(), &shaped(Shape::Object), IncludeObject::default(), now())
             .map(|c| c.len())
             .collect();
     assert!(sizes.len() > 10 && sizes.iter().all(|s| *s < 80 << 10), "{sizes:?}");

@@ -12,7 +12,7 @@ mod watch;
 
 use crate::demo::{service, world::World};
 use crate::process::{self, Failure, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use report::Report;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +34,27 @@ pub struct Options {
     /// Measure this `pilothouse` instead of building one
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Only these measurements
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Phase>,
+}
+
+/// A measurement that stands on its own.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Phase {
+    Idle,
+    Clusters,
+    Starts,
+    Load,
+    Watch,
+    Etcd,
+    Pods,
+}
+
+impl Options {
+    fn wants(&self, phase: Phase) -> bool {
+        self.only.is_empty() || self.only.contains(&phase)
+    }
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -59,7 +80,8 @@ pub fn run(options: &Options) -> Result<()> {
     service::purge(&mut world)?;
     world.remove_files()?;
     measured.map_err(|failure| Failure(format!("{failure}\n{tail}")))?;
-    if options.write { report.write() } else { Ok(()) }
+    // A part of the table would pass for all of it.
+    if options.write && options.only.is_empty() { report.write() } else { Ok(()) }
 }
 
 fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Options, report: &mut Report) -> Result<()> {
@@ -67,17 +89,29 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     service::up(world)?;
     clusters::prepare(world)?;
     clusters::create(world, "bench")?;
-    // First, while nothing but that one cluster has ever been there.
-    idle::one_cluster_and_ten(world, report)?;
-    clusters::create_to_active(world, options.clusters, report)?;
+    if options.wants(Phase::Idle) {
+        // First, while nothing but that one cluster has ever been there.
+        idle::one_cluster_and_ten(world, report)?;
+    }
+    if options.wants(Phase::Clusters) {
+        clusters::create_to_active(world, options.clusters, report)?;
+    }
     let target = clusters::target(world, "bench")?;
-    starts::empty(world, runtime, &target, report)?;
+    if options.wants(Phase::Starts) {
+        starts::empty(world, runtime, &target, report)?;
+    }
     let target = clusters::renew_token(world, target)?;
-    runtime.block_on(load::writes_and_reads(world, &target, length, report))?;
-    runtime.block_on(watch::fan_out(&target, length, report))?;
-    etcd::writes(world, length, report)?;
+    if options.wants(Phase::Load) {
+        runtime.block_on(load::writes_and_reads(world, &target, length, report))?;
+    }
+    if options.wants(Phase::Watch) {
+        runtime.block_on(watch::fan_out(&target, length, report))?;
+    }
+    if options.wants(Phase::Etcd) {
+        etcd::writes(world, length, report)?;
+    }
     clusters::delete(world, "bench")?;
-    with_pods(world, runtime, options.pods, report)
+    if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }
 
 /// In a cluster of its own, so that nothing but the pods counts.

@@ -3,12 +3,14 @@
 use super::{Admission, Operation, Plugin};
 use crate::server::ApiServer;
 use meta::status::Result;
-use meta::{Doc, Status};
+use meta::{Doc, Object, Status};
 use serde_json::json;
 use std::sync::Arc;
 
 /// Classes that exist without being stored.
 const SYSTEM: [(&str, i64); 2] = [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
+/// Only a class that holds this can be the default one.
+const MARK: &[u8] = b"\"globalDefault\":true";
 const DEFAULT_POLICY: &str = "PreemptLowerPriority";
 
 pub(super) struct Priority;
@@ -76,7 +78,9 @@ async fn find(server: &ApiServer, name: &str) -> Result<Option<Class>> {
 /// The class marked `globalDefault` (of several the lowest), else priority 0 without a class.
 fn default_class(server: &ApiServer) -> Class {
     let cache = server.caches.of(&meta::Gvr::new("scheduling.k8s.io", "v1", "priorityclasses"));
-    let docs: Vec<Doc> = cache.iter().flat_map(|c: &Arc<_>| c.all()).map(|o| o.to_doc()).collect();
+    let marked = |object: &Arc<Object>| object.stored().windows(MARK.len()).any(|part| part == MARK);
+    // Usually none: the rest need not be parsed for each pod.
+    let docs: Vec<Doc> = cache.iter().flat_map(|c: &Arc<_>| c.all()).filter(marked).map(|o| o.to_doc()).collect();
     let defaults = docs.iter().filter(|d| d["globalDefault"] == true).map(read);
     defaults.min_by_key(|c| c.value).unwrap_or(Class { name: String::new(), value: 0, policy: DEFAULT_POLICY.into() })
 }

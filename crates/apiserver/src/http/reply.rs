@@ -1,6 +1,7 @@
 //! From a reply to an HTTP response in the form that was asked for.
 
 use super::request::Asked;
+use crate::verbs::Whole;
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
 use ::http::{HeaderName, Response};
 use api::ResourceDef;
@@ -50,7 +51,7 @@ pub(super) fn success(
         ReplyBody::Doc(doc) => full(wire::reply::document(&doc, encoding)),
         ReplyBody::List(list) => {
             let meta = ListMeta { revision: list.revision, continue_token: list.continue_token, remaining: list.remaining };
-            chunked(Chunks::new(def, list.items, &meta, encoding, include, now))
+            chunked(Chunks::new(def, Box::new(list.items.into_iter()), &meta, encoding, include, now))
         }
     };
     let mut response = response(reply.code, &encoding.content_type(), body);
@@ -59,6 +60,21 @@ pub(super) fn success(
         insert(response.headers_mut(), WARNING, &format!("299 - \"{quoted}\""));
     }
     Ok(response)
+}
+
+/// A list that is read from the cache while it is written.
+pub(super) fn whole(
+    def: &Arc<ResourceDef>,
+    list: Whole,
+    encoding: &Encoding,
+    asked: &Asked,
+    now: Time,
+) -> Result<Response<Body>> {
+    let include = IncludeObject::parse(&asked.include_object)?;
+    encoding.check_cardinality(true)?;
+    let meta = ListMeta { revision: list.revision, ..ListMeta::default() };
+    let body = chunked(Chunks::new(def, Box::new(list), &meta, encoding, include, now));
+    Ok(response(200, &encoding.content_type(), body))
 }
 
 /// A list small enough for one chunk goes with its length; a larger one streams.

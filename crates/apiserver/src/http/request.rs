@@ -4,6 +4,7 @@ use super::path::{Route, resolve};
 use super::{HttpHandler, options, reply};
 use crate::authn::impersonate;
 use crate::config::MAX_BODY_BYTES;
+use crate::server::{Answer, Cx};
 use ::http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderMap, Method, Request, Response};
 use client::{Body as CallBody, Call, Options, PatchKind, Target, Verb};
@@ -78,13 +79,15 @@ impl HttpHandler {
         let encoding = asked.encoding(Endpoint::Resource)?;
         let (parts, body) = request.into_parts();
         let mut call = Call { verb, target, body: CallBody::Empty, options };
+        let def = self.server.enter(user, &call)?.def;
         if !matches!(verb, Verb::Get | Verb::List) {
-            self.server.enter(user, &call)?;
             self.read(&mut call, &parts.headers, body).await?;
         }
-        let reply = self.server.handle(user, &call).await?;
-        let def = self.server.definition(&call.target).ok_or_else(Status::no_such_path)?;
-        reply::success(&def, reply, &encoding, asked, self.server.now())
+        let cx = Cx { user, call: &call, def };
+        match self.server.answer(&cx).await? {
+            Answer::Reply(reply) => reply::success(&cx.def, reply, &encoding, asked, self.server.now()),
+            Answer::Whole(list) => reply::whole(&cx.def, list, &encoding, asked, self.server.now()),
+        }
     }
 
     async fn watch(&self, user: &User, target: Target, mut options: Options, asked: &Asked) -> Result<Response<Body>> {

@@ -6,7 +6,7 @@ use crate::keys;
 use crate::server::{ApiServer, Cx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use client::{List, Reply, ReplyBody, VersionMatch};
+use client::{List, VersionMatch};
 use meta::Status;
 use meta::status::Result;
 use serde::{Deserialize, Serialize};
@@ -38,8 +38,66 @@ impl Continue {
     }
 }
 
+/// What a list request is answered with.
+pub(crate) enum Listing {
+    Page(List),
+    Whole(Whole),
+}
+
+impl From<Listing> for List {
+    fn from(listing: Listing) -> Self {
+        match listing {
+            Listing::Page(list) => list,
+            Listing::Whole(whole) => whole.into(),
+        }
+    }
+}
+
+impl From<Whole> for List {
+    fn from(whole: Whole) -> Self {
+        Self { revision: whole.revision, items: whole.collect(), ..Self::default() }
+    }
+}
+
+/// Everything that is selected, read from an unchanging view of the cache while it is written: however long the list, no
+/// copy of it is made, and its first object is there at once.
+pub(crate) struct Whole {
+    pub revision: u64,
+    slice: Slice,
+    filter: Filter,
+    /// The key of the last object that was looked at; none when there are no more.
+    last: Option<String>,
+    ready: std::vec::IntoIter<Arc<Object>>,
+}
+
+/// Objects that are looked at in one go.
+const STRIDE: usize = 256;
+
+impl Iterator for Whole {
+    type Item = Arc<Object>;
+
+    fn next(&mut self) -> Option<Arc<Object>> {
+        loop {
+            if let Some(object) = self.ready.next() {
+                return Some(object);
+            }
+            let last = self.last.take()?;
+            let stride = self.slice.under(&self.filter.prefix, &last).take(STRIDE);
+            let (mut ready, mut seen, mut newest) = (Vec::with_capacity(STRIDE), 0, None);
+            for (key, object) in stride {
+                (seen, newest) = (seen + 1, Some(key));
+                if self.filter.matches(object) {
+                    ready.push(object.clone());
+                }
+            }
+            self.last = newest.filter(|_| seen == STRIDE).map(|key| key.to_string());
+            self.ready = ready.into_iter();
+        }
+    }
+}
+
 impl ApiServer {
-    pub(crate) async fn list(&self, cx: &Cx<'_>) -> Result<Reply> {
+    pub(crate) async fn list(&self, cx: &Cx<'_>) -> Result<Listing> {
         let options = &cx.call.options;
         let filter = self.filter(cx)?;
         let cache = self.cache_of(&cx.def)?;
@@ -47,7 +105,8 @@ impl ApiServer {
             if !matches!(options.resource_version.as_str(), "" | "0") {
                 return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
             }
-            return self.next_page(cx, &cache, &filter, Continue::decode(&options.continue_token)?).await;
+            let page = self.next_page(cx, &cache, &filter, Continue::decode(&options.continue_token)?).await?;
+            return Ok(Listing::Page(page));
         }
         let reached = match (options.resource_version.as_str(), options.version_match) {
             ("", Some(_)) => {
@@ -61,16 +120,19 @@ impl ApiServer {
             (version, Some(VersionMatch::Exact)) => {
                 let at = self.known_version(version)?;
                 self.caches.reached(at).await?;
-                return self.page_at(cx, &cache, &filter, at, "").await;
+                return self.page_at(cx, &cache, &filter, at, "").await.map(Listing::Page);
             }
             (version, _) => self.caches.reached(self.known_version(version)?).await?,
         };
         let slice = cache.slice();
         let revision = reached.max(slice.changed);
-        Ok(self.page_of(cx, &slice, &filter, revision, ""))
+        if options.limit == 0 {
+            return Ok(Listing::Whole(Whole { revision, slice, filter, last: Some(String::new()), ready: Vec::new().into_iter() }));
+        }
+        Ok(Listing::Page(self.page_of(cx, &slice, &filter, revision, "")))
     }
 
-    async fn next_page(&self, cx: &Cx<'_>, cache: &ResourceCache, filter: &Filter, token: Continue) -> Result<Reply> {
+    async fn next_page(&self, cx: &Cx<'_>, cache: &ResourceCache, filter: &Filter, token: Continue) -> Result<List> {
         let Ok(at) = u64::try_from(token.rv) else {
             let reached = self.caches.fresh().await?;
             let slice = cache.slice();
@@ -82,7 +144,7 @@ impl ApiServer {
     }
 
     /// A page as of revision `at`: from the cache when the resource has not changed since, else from the history.
-    async fn page_at(&self, cx: &Cx<'_>, cache: &ResourceCache, filter: &Filter, at: u64, after: &str) -> Result<Reply> {
+    async fn page_at(&self, cx: &Cx<'_>, cache: &ResourceCache, filter: &Filter, at: u64, after: &str) -> Result<List> {
         let slice = cache.slice();
         if slice.changed <= at {
             return Ok(self.page_of(cx, &slice, filter, at, after));
@@ -109,10 +171,10 @@ impl ApiServer {
             }
         }
         let continue_token = if more { Continue::encode(at as i64, &last) } else { String::new() };
-        Ok(Reply::new(ReplyBody::List(List { items, revision: at, continue_token, remaining: None })))
+        Ok(List { items, revision: at, continue_token, remaining: None })
     }
 
-    fn page_of(&self, cx: &Cx<'_>, slice: &Slice, filter: &Filter, revision: u64, after: &str) -> Reply {
+    fn page_of(&self, cx: &Cx<'_>, slice: &Slice, filter: &Filter, revision: u64, after: &str) -> List {
         let limit = if cx.call.options.limit == 0 { usize::MAX } else { cx.call.options.limit };
         let mut list = List { revision, ..List::default() };
         let mut last = None;
@@ -128,7 +190,7 @@ impl ApiServer {
             list.continue_token = Continue::encode(revision as i64, last);
             list.remaining = filter.is_everything().then(|| 1 + rest.count() as u64);
         }
-        Reply::new(ReplyBody::List(list))
+        list
     }
 }
 

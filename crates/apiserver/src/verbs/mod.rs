@@ -9,3 +9,5 @@ mod patch;
 pub(crate) mod prepare;
 mod update;
 mod watch;
+
+pub(crate) use list::{Listing, Whole};

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// What clients ask for.
+/// What kube-openapi answers to clients that ask for `...spec.v2@v1.0+protobuf`: Go cannot parse the at sign.
 pub const CONTENT_TYPE: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 pub fn encode(document: &Value) -> Vec<u8> {
