@@ -7,7 +7,7 @@ use crate::server::{ApiServer, Cx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use client::{List, VersionMatch};
-use meta::Status;
+use meta::{Object, Status};
 use meta::status::Result;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
