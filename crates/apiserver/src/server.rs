@@ -146,6 +146,9 @@ impl ApiServer {
     }
 
     pub(crate) fn decide(&self, attributes: &Attributes<'_>) -> Result<()> {
+        if self.authorizer.opinion(attributes) == Some(true) {
+            return Ok(());
+        }
         match self.authorizer.authorize(attributes) {
             Decision::Allow { .. } => Ok(()),
             Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(auth::authorizer::forbidden(attributes, &reason)),

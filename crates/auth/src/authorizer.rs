@@ -125,6 +125,15 @@ impl Rules {
 
 pub trait Authorizer: Send + Sync {
     fn authorize(&self, attributes: &Attributes<'_>) -> Decision;
+    /// [`Authorizer::authorize`] for those who need no reason, which is every request that is allowed: true allows, false
+    /// denies.
+    fn opinion(&self, attributes: &Attributes<'_>) -> Option<bool> {
+        match self.authorize(attributes) {
+            Decision::Allow { .. } => Some(true),
+            Decision::Deny { .. } => Some(false),
+            Decision::NoOpinion { .. } => None,
+        }
+    }
     /// For `SelfSubjectRulesReview`.
     fn rules_for(&self, user: &User, namespace: &str) -> Rules;
 }
@@ -143,6 +152,10 @@ impl Authorizer for Union {
             }
         }
         Decision::no_opinion(&reasons.join("\n"))
+    }
+
+    fn opinion(&self, attributes: &Attributes<'_>) -> Option<bool> {
+        self.0.iter().find_map(|authorizer| authorizer.opinion(attributes))
     }
 
     fn rules_for(&self, user: &User, namespace: &str) -> Rules {

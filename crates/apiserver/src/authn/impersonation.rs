@@ -6,6 +6,7 @@ use http::HeaderMap;
 use meta::status::Result;
 use meta::{Status, User, user};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const USER: &str = "impersonate-user";
 const GROUP: &str = "impersonate-group";
@@ -14,7 +15,7 @@ const EXTRA_PREFIX: &str = "impersonate-extra-";
 const AUTHENTICATION: &str = "authentication.k8s.io";
 
 /// The user that the request wants to be, when `caller` may be that one.
-pub(crate) fn impersonate(server: &ApiServer, headers: &HeaderMap, caller: User) -> Result<User> {
+pub(crate) fn impersonate(server: &ApiServer, headers: &HeaderMap, caller: Arc<User>) -> Result<Arc<User>> {
     let texts =
         |name: &str| -> Vec<String> { headers.get_all(name).iter().filter_map(|v| v.to_str().ok().map(str::to_owned)).collect() };
     let name = texts(USER).into_iter().next().unwrap_or_default();
@@ -44,7 +45,7 @@ pub(crate) fn impersonate(server: &ApiServer, headers: &HeaderMap, caller: User)
         _ => User::authenticated(&*name, groups),
     };
     (user.uid, user.extra) = (uid, extra);
-    Ok(user)
+    Ok(Arc::new(user))
 }
 
 fn extras(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {

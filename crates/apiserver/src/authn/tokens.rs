@@ -7,6 +7,7 @@ use aws_lc_rs::digest;
 use meta::{Time, User};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub(super) const IAM_PREFIX: &str = "k8s-aws-v1.";
 /// How long STS's word on a token is taken for granted, as kube-apiserver caches webhook answers.
@@ -15,22 +16,47 @@ const CACHED_TOKENS: usize = 4096;
 
 type Hash = [u8; 32];
 
-/// Verified IAM callers by the hash of their token. What the caller may do is looked up anew each time.
+/// Verified IAM callers by the hash of their token. What the caller may do is looked up anew each time, and who the caller
+/// is whenever an access entry has changed.
 #[derive(Default)]
-pub(crate) struct TokenCache(Mutex<HashMap<Hash, (CallerIdentity, Time)>>);
+pub(crate) struct TokenCache(Mutex<HashMap<Hash, Cached>>);
+
+struct Cached {
+    caller: CallerIdentity,
+    until: Time,
+    /// The user at a generation of the access entries.
+    user: Option<(u64, Arc<User>)>,
+}
+
+/// What the cache knows of a token.
+enum Known {
+    User(Arc<User>),
+    Caller(CallerIdentity),
+}
 
 impl TokenCache {
-    fn get(&self, hash: &Hash, now: Time) -> Option<CallerIdentity> {
-        self.0.lock().get(hash).filter(|(_, until)| *until > now).map(|(caller, _)| caller.clone())
+    fn get(&self, hash: &Hash, now: Time, generation: u64) -> Option<Known> {
+        let cache = self.0.lock();
+        let cached = cache.get(hash).filter(|cached| cached.until > now)?;
+        Some(match &cached.user {
+            Some((at, user)) if *at == generation => Known::User(user.clone()),
+            _ => Known::Caller(cached.caller.clone()),
+        })
     }
 
     fn put(&self, hash: Hash, caller: CallerIdentity, now: Time) {
         let mut cache = self.0.lock();
         if cache.len() >= CACHED_TOKENS {
-            cache.retain(|_, (_, until)| *until > now);
+            cache.retain(|_, cached| cached.until > now);
         }
         if cache.len() < CACHED_TOKENS {
-            cache.insert(hash, (caller, now.plus_seconds(CACHED_SECONDS)));
+            cache.insert(hash, Cached { caller, until: now.plus_seconds(CACHED_SECONDS), user: None });
+        }
+    }
+
+    fn put_user(&self, hash: &Hash, generation: u64, user: Arc<User>) {
+        if let Some(cached) = self.0.lock().get_mut(hash) {
+            cached.user = Some((generation, user));
         }
     }
 }
@@ -42,19 +68,26 @@ fn hash(token: &str) -> Hash {
 }
 
 impl ApiServer {
-    pub(super) async fn iam_user(&self, token: &str) -> Option<User> {
-        let (hash, now) = (hash(token), self.clock.now());
+    pub(super) async fn iam_user(&self, token: &str) -> Option<Arc<User>> {
+        let (hash, now, callers) = (hash(token), self.clock.now(), &self.authenticators.callers);
         let verifier = self.config.caller_verifier.as_ref()?;
-        let caller = match self.authenticators.callers.get(&hash, now) {
-            Some(caller) => caller,
+        // Read before the entries are, so that a change of them in between is not missed.
+        let generation = self.config.access.generation();
+        let caller = match callers.get(&hash, now, generation) {
+            Some(Known::User(user)) => return Some(user),
+            Some(Known::Caller(caller)) => caller,
             None => {
                 let caller = verifier.verify(token).await?;
-                self.authenticators.callers.put(hash, caller.clone(), now);
+                callers.put(hash, caller.clone(), now);
                 caller
             }
         };
         match self.config.access.map(&caller, |instance| verifier.private_dns(instance)) {
-            Ok(user) => Some(user),
+            Ok(user) => {
+                let user = Arc::new(user);
+                callers.put_user(&hash, generation, user.clone());
+                Some(user)
+            }
             Err(error) => {
                 tracing::debug!(%error, "an IAM identity has no access entry");
                 None
@@ -62,7 +95,7 @@ impl ApiServer {
         }
     }
 
-    pub(super) fn service_account_user(&self, token: &str, audiences: &[String]) -> Option<(User, Vec<String>)> {
+    pub(super) fn service_account_user(&self, token: &str, audiences: &[String]) -> Option<(Arc<User>, Vec<String>)> {
         let now = self.clock.now();
         let verified = match self.authenticators.issuer.verify(token, audiences, now) {
             Ok(verified) => verified,
@@ -83,7 +116,7 @@ impl ApiServer {
             Some(Existing { uid: object.meta.uid.clone(), deletion_timestamp })
         };
         match check_bound_objects(&verified.claims, now, find) {
-            Ok(()) => Some((verified.user, verified.audiences)),
+            Ok(()) => Some((Arc::new(verified.user), verified.audiences)),
             Err(error) => {
                 tracing::debug!(%error, "a bearer token outlived what it was bound to");
                 None

@@ -10,6 +10,7 @@ use meta::User;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
@@ -28,16 +29,26 @@ struct Known {
 pub struct AccessIndex {
     policies: Policies,
     entries: RwLock<HashMap<String, Arc<Known>>>,
+    generation: AtomicU64,
 }
 
 impl AccessIndex {
     pub fn new(policies: Policies) -> Self {
-        Self { policies, entries: RwLock::default() }
+        Self { policies, entries: RwLock::default(), generation: AtomicU64::new(0) }
     }
 
     /// Takes in the newest state of a principal's entry; `None` means deleted. A policy that does not exist grants nothing.
     pub fn apply(&self, principal_arn: &str, entry: Option<AccessEntry>) {
-        let key = key_of(principal_arn);
+        self.set(key_of(principal_arn), entry);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Changes with every change of an entry: what [`Self::map`] said before may be kept for as long as this stays.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn set(&self, key: String, entry: Option<AccessEntry>) {
         let Some(entry) = entry else {
             self.entries.write().remove(&key);
             return;
@@ -61,27 +72,36 @@ impl AccessIndex {
     }
 
     /// The entry behind a user that [`Self::map`] made. An impersonated user has none: it stands on RBAC alone.
-    fn of_user(&self, user: &User) -> Option<(Arc<Known>, String)> {
+    fn of_user<'u>(&self, user: &'u User) -> Option<(Arc<Known>, &'u str)> {
         if !user.uid.starts_with(UID_PREFIX) {
             return None;
         }
         let arn = user.extra.get(CANONICAL_ARN)?.first()?;
-        Some((self.find(arn)?, arn.clone()))
+        Some((self.find(arn)?, arn))
+    }
+}
+
+impl Known {
+    fn grant(&self, attributes: &Attributes<'_>) -> Option<&(AccessScope, Arc<Policy>)> {
+        let scope_covers = |scope: &AccessScope| match attributes.is_resource {
+            true => scope.covers(attributes.namespace),
+            false => *scope == AccessScope::Cluster,
+        };
+        self.grants.iter().find(|(scope, policy)| scope_covers(scope) && rules_allow(&policy.rules, attributes))
     }
 }
 
 impl Authorizer for AccessIndex {
     fn authorize(&self, attributes: &Attributes<'_>) -> Decision {
         let Some((known, arn)) = self.of_user(attributes.user) else { return Decision::no_opinion("") };
-        let scope_covers = |scope: &AccessScope| match attributes.is_resource {
-            true => scope.covers(attributes.namespace),
-            false => *scope == AccessScope::Cluster,
-        };
-        let grant = known.grants.iter().find(|(scope, policy)| scope_covers(scope) && rules_allow(&policy.rules, attributes));
-        match grant {
-            Some((scope, policy)) => Decision::allow(&reason(&arn, scope, policy, attributes)),
+        match known.grant(attributes) {
+            Some((scope, policy)) => Decision::allow(&reason(arn, scope, policy, attributes)),
             None => Decision::no_opinion(""),
         }
+    }
+
+    fn opinion(&self, attributes: &Attributes<'_>) -> Option<bool> {
+        self.of_user(attributes.user)?.0.grant(attributes).map(|_| true)
     }
 
     /// As EKS, whose access policies are a webhook: they cannot be listed.
