@@ -107,10 +107,16 @@ fn one_object_in_every_form() {
 #[test]
 fn long_lists_come_in_bounded_chunks() {
     let items: Vec<_> = (0..5000).map(|n| pod(&format!("pod-{n}"), n + 1)).collect();
-    let sizes: Vec<usize> =
-        Chunks::new(&pods(), Box::new(items.into_iter()), &ListMeta::default(), &shaped(Shape::Object), IncludeObject::default(), now())
-            .map(|c| c.len())
-            .collect();
+    let sizes: Vec<usize> = Chunks::new(
+        &pods(),
+        Box::new(items.into_iter()),
+        &ListMeta::default(),
+        &shaped(Shape::Object),
+        IncludeObject::default(),
+        now(),
+    )
+    .map(|c| c.len())
+    .collect();
     assert!(sizes.len() > 10 && sizes.iter().all(|s| *s < 80 << 10), "{sizes:?}");
 }
 

@@ -7,8 +7,8 @@ use crate::server::{ApiServer, Cx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use client::{List, VersionMatch};
-use meta::{Object, Status};
 use meta::status::Result;
+use meta::{Object, Status};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -127,7 +127,13 @@ impl ApiServer {
         let slice = cache.slice();
         let revision = reached.max(slice.changed);
         if options.limit == 0 {
-            return Ok(Listing::Whole(Whole { revision, slice, filter, last: Some(String::new()), ready: Vec::new().into_iter() }));
+            return Ok(Listing::Whole(Whole {
+                revision,
+                slice,
+                filter,
+                last: Some(String::new()),
+                ready: Vec::new().into_iter(),
+            }));
         }
         Ok(Listing::Page(self.page_of(cx, &slice, &filter, revision, "")))
     }
