@@ -75,7 +75,12 @@ async fn status(service: &Service) -> meta::status::Result<ServiceStatus> {
     let clusters = service.admin.list(cloud_eks::CLUSTERS, "", client::Options::default()).await?;
     let of = |doc: meta::Doc| {
         let text = |pointer: &str| doc.pointer(pointer).and_then(meta::Doc::as_str).unwrap_or_default().to_owned();
-        ClusterStatus { name: text("/spec/name"), version: text("/spec/version"), status: text("/status/phase"), endpoint: text("/status/endpoint") }
+        ClusterStatus {
+            name: text("/spec/name"),
+            version: text("/spec/version"),
+            status: text("/status/phase"),
+            endpoint: text("/status/endpoint"),
+        }
     };
     let info = &service.info;
     Ok(ServiceStatus {

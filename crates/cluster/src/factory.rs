@@ -12,10 +12,10 @@ use client::{Client, DeleteOptions};
 use controllers::KindFacts;
 use meta::Reason;
 use meta::time::SharedClock;
+use reconcile::{ObjectKey, Queue, Runtime};
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use reconcile::{ObjectKey, Queue, Runtime};
 use std::sync::{Arc, OnceLock};
 use storage::Engine;
 use tokio::net::TcpListener;
@@ -125,7 +125,9 @@ impl Factory {
             name: spec.cluster_name.clone(),
             published: minor.published,
             store,
-            service_cidr: Some(spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?),
+            service_cidr: Some(
+                spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?,
+            ),
             issuer: spec.oidc_issuer.clone(),
             access: self.access.index_of(&spec.cluster_uid),
             caller_verifier: Some(Arc::new(verifier)),
@@ -144,8 +146,11 @@ impl Factory {
         let found = self.client.find(CONTROL_PLANE_KEYS, &spec.namespace, &name).await.map_err(|e| e.to_string())?;
         if let Some(record) = found {
             let doc = record.get("/spec");
-            let address: SocketAddr = doc["address"].as_str().unwrap_or_default().parse().map_err(|e| format!("stored address: {e}"))?;
-            let listener = TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}, the address of this cluster: {e}"))?;
+            let address: SocketAddr =
+                doc["address"].as_str().unwrap_or_default().parse().map_err(|e| format!("stored address: {e}"))?;
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|e| format!("cannot listen on {address}, the address of this cluster: {e}"))?;
             return Ok((Keys::from_doc(&doc).map_err(|e| e.to_string())?, listener));
         }
         let listener = bind_free(&spec.uid).await?;
@@ -160,7 +165,10 @@ impl Factory {
     }
 
     async fn minor(&self, version: &str) -> Result<Minor, String> {
-        let minor = version.strip_prefix("1.").and_then(|m| m.parse().ok()).ok_or_else(|| format!("version {version:?} is no Kubernetes minor"))?;
+        let minor = version
+            .strip_prefix("1.")
+            .and_then(|m| m.parse().ok())
+            .ok_or_else(|| format!("version {version:?} is no Kubernetes minor"))?;
         let mut minors = self.minors.lock().await;
         if let Some(known) = minors.get(&minor) {
             return Ok(known.clone());

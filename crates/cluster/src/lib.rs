@@ -13,8 +13,8 @@ mod service;
 mod state_dir;
 mod versions;
 
-pub use control_socket::wait_for_release;
 pub use control_plane::{ControlPlane, ControlPlaneError, Plan};
+pub use control_socket::wait_for_release;
 pub use keys::{Keys, KeysError, SigningKeys};
 pub use service::{Config, Service, ServiceError};
 pub use state_dir::{Credentials, ServiceInfo, StateDir};

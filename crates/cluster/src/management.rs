@@ -49,12 +49,16 @@ const COMPONENTS: &[Component] = &[
         ],
     },
     // The shared informers of the service's reconcilers.
-    Component { user: "system:pilothouse:informers", rules: &[("eks.pilothouse.dev", &["clusters", "controlplanes", "accessentries"], READ)] },
+    Component {
+        user: "system:pilothouse:informers",
+        rules: &[("eks.pilothouse.dev", &["clusters", "controlplanes", "accessentries"], READ)],
+    },
 ];
 
 /// Every kind of every cloud service, and those of this composition.
 pub fn catalog(minor: u32) -> Option<Catalog> {
-    let lists = [cloud_iam::records(), cloud_sts::records(), cloud_ec2::records(), cloud_eks::records(), vec![control_plane_keys()]];
+    let lists =
+        [cloud_iam::records(), cloud_sts::records(), cloud_ec2::records(), cloud_eks::records(), vec![control_plane_keys()]];
     Catalog::management(minor, lists.into_iter().flatten().collect())
 }
 

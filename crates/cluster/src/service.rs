@@ -46,7 +46,9 @@ pub struct Config {
 /// Why the service does not start. Each says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    #[error("state directory {dir} is in use by another pilothouse; stop it with `pilothouse down --state-dir {dir}`, or name another with --state-dir")]
+    #[error(
+        "state directory {dir} is in use by another pilothouse; stop it with `pilothouse down --state-dir {dir}`, or name another with --state-dir"
+    )]
     Locked { dir: String },
     #[error("port {port} on 127.0.0.1 is in use; name another with --port")]
     PortInUse { port: u16 },
@@ -122,7 +124,10 @@ impl Service {
             access: AccessFeed::start(&informers).await,
             signing_keys: SigningKeys::new(runtime.tasks.clone()),
             endpoint: late.clone(),
-            hosts: Hosts { region: config.region.clone(), extra: vec![authority.clone(), authority.replace("127.0.0.1", "localhost")] },
+            hosts: Hosts {
+                region: config.region.clone(),
+                extra: vec![authority.clone(), authority.replace("127.0.0.1", "localhost")],
+            },
             clock: clock.clone(),
             minors: Mutex::default(),
             running: Arc::default(),
@@ -202,8 +207,14 @@ fn service_info(state: &StateDir, config: &Config, listener: &TcpListener, clock
     })
 }
 
-async fn management_plane(engine: &Engine, keys: &Keys, clock: &SharedClock, info: &ServiceInfo) -> Result<ControlPlane, ServiceError> {
-    let catalog = management::catalog(DEFAULT_MINOR).ok_or_else(|| ServiceError::Internal("no tables for the default minor".into()))?;
+async fn management_plane(
+    engine: &Engine,
+    keys: &Keys,
+    clock: &SharedClock,
+    info: &ServiceInfo,
+) -> Result<ControlPlane, ServiceError> {
+    let catalog =
+        management::catalog(DEFAULT_MINOR).ok_or_else(|| ServiceError::Internal("no tables for the default minor".into()))?;
     let plan = Plan {
         name: management::STORE.into(),
         published: Published::new(catalog).map_err(ServiceError::Internal)?,
@@ -232,7 +243,12 @@ async fn prepare_account(
 }
 
 /// The one list of cloud services.
-fn aws_endpoint(as_user: &impl Fn(&str) -> Client, config: &Config, clock: &SharedClock, random: &SharedRandom) -> Result<Arc<Endpoint>, String> {
+fn aws_endpoint(
+    as_user: &impl Fn(&str) -> Client,
+    config: &Config,
+    clock: &SharedClock,
+    random: &SharedRandom,
+) -> Result<Arc<Endpoint>, String> {
     let keys = Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account));
     let region = cloud_ec2::Region { name: config.region.clone(), zones: config.zones.clone() };
     let missing = || "a service's model is not built in".to_owned();

@@ -42,9 +42,7 @@ pub enum Command {
     Status(Status),
     /// Print a completion script
     #[command(after_help = "Example:\n  source <(pilothouse completion bash)")]
-    Completion {
-        shell: clap_complete::Shell,
-    },
+    Completion { shell: clap_complete::Shell },
 }
 
 #[derive(Args, Clone)]
@@ -138,7 +136,9 @@ mod tests {
     #[test]
     fn accounts_and_regions_are_checked() {
         assert!(account("123456789012").is_ok() && account("12345").is_err() && account("12345678901x").is_err());
-        for (text, valid) in [("us-east-1", true), ("us-gov-west-1", true), ("useast1", false), ("us-east-", false), ("US-EAST-1", false)] {
+        for (text, valid) in
+            [("us-east-1", true), ("us-gov-west-1", true), ("useast1", false), ("us-east-", false), ("US-EAST-1", false)]
+        {
             assert_eq!(region(text).is_ok(), valid, "{text}");
         }
     }

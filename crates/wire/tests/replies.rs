@@ -30,7 +30,8 @@ fn text(chunks: Chunks) -> String {
 
 fn list(items: &[Arc<Object>], encoding: &Encoding, include: IncludeObject) -> String {
     let meta = ListMeta { revision: 9, continue_token: "more".into(), remaining: Some(4) };
-    text(Chunks::new(&pods(), Box::new(items.to_vec().into_iter()), &meta, encoding, include, now()))
+    let items: Vec<Arc<Object>> = items.into();
+    text(Chunks::new(&pods(), Box::new(items.into_iter()), &meta, encoding, include, now()))
 }
 
 fn shaped(shape: Shape) -> Encoding {

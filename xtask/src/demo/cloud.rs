@@ -61,8 +61,7 @@ pub fn create_cluster(world: &mut World) -> Result<()> {
     world
         .ok("aws eks describe-cluster-versions --default-only --query 'clusterVersions[].clusterVersion' --output text")?
         .is("1.36")?;
-    let line =
-        "aws eks create-cluster --name demo --role-arn $CLUSTER_ROLE --resources-vpc-config subnetIds=$SUBNETS --access-config authenticationMode=API_AND_CONFIG_MAP --tags team=web";
+    let line = "aws eks create-cluster --name demo --role-arn $CLUSTER_ROLE --resources-vpc-config subnetIds=$SUBNETS --access-config authenticationMode=API_AND_CONFIG_MAP --tags team=web";
     let created = world.ok(line)?.says(&["\"status\": \"CREATING\"", "\"version\": \"1.36\"", "\"team\": \"web\""])?;
     world.learn("CLUSTER_ARN", &created.text_at("/cluster/arn")?);
     world.ok("aws eks list-clusters --query clusters --output text")?.is("demo")?;

@@ -11,19 +11,16 @@ pub fn run(options: &Configure) -> Result<(), Failure> {
     let (state, info, credentials) = known(&options.state.state_dir)?;
     let valid = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if options.profile.is_empty() || !options.profile.chars().all(valid) {
-        return Err(Failure::Other("a profile's name may have letters, digits, '-', '_' and '.'; name another with --profile".into()));
+        return Err(Failure::Other(
+            "a profile's name may have letters, digits, '-', '_' and '.'; name another with --profile".into(),
+        ));
     }
     let authority = std::path::absolute(state.authority()).unwrap_or_else(|_| state.authority()); // only fails for an empty path
     let section = if options.profile == "default" { "default".to_owned() } else { format!("profile {}", options.profile) };
-    let config = [
-        ("region", info.region.as_str()),
-        ("endpoint_url", &info.endpoint),
-        ("ca_bundle", &authority.to_string_lossy()),
-    ];
-    let keys = [
-        ("aws_access_key_id", credentials.access_key_id.as_str()),
-        ("aws_secret_access_key", &credentials.secret_access_key),
-    ];
+    let config =
+        [("region", info.region.as_str()), ("endpoint_url", &info.endpoint), ("ca_bundle", &authority.to_string_lossy())];
+    let keys =
+        [("aws_access_key_id", credentials.access_key_id.as_str()), ("aws_secret_access_key", &credentials.secret_access_key)];
     write(&aws_file("AWS_CONFIG_FILE", "config")?, &section, &config)?;
     write(&aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials")?, &options.profile, &keys)?;
     eprintln!("wrote profile {}; use it with `aws --profile {}` or AWS_PROFILE", options.profile, options.profile);
@@ -34,7 +31,8 @@ fn aws_file(variable: &str, name: &str) -> Result<PathBuf, Failure> {
     if let Some(path) = std::env::var_os(variable) {
         return Ok(path.into());
     }
-    let home = std::env::var_os("HOME").ok_or_else(|| Failure::Other(format!("HOME is not set; name the file with {variable}")))?;
+    let home =
+        std::env::var_os("HOME").ok_or_else(|| Failure::Other(format!("HOME is not set; name the file with {variable}")))?;
     Ok(PathBuf::from(home).join(".aws").join(name))
 }
 

@@ -32,7 +32,13 @@ mod tests {
 
     #[test]
     fn values_survive_the_shell() {
-        for (value, expected) in [("https://127.0.0.1:4566", "https://127.0.0.1:4566"), ("a b", "'a b'"), ("a'b", "'a'\\''b'"), ("", "''"), ("a+/=", "'a+/='")] {
+        for (value, expected) in [
+            ("https://127.0.0.1:4566", "https://127.0.0.1:4566"),
+            ("a b", "'a b'"),
+            ("a'b", "'a'\\''b'"),
+            ("", "''"),
+            ("a+/=", "'a+/='"),
+        ] {
             assert_eq!(quoted(value), expected);
         }
     }

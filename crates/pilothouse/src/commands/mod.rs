@@ -20,7 +20,9 @@ pub enum Failure {
     Io { context: String, source: std::io::Error },
     #[error("no service has been started in state directory {0}; start one with `pilothouse up --state-dir {0}`")]
     NoService(String),
-    #[error("the access key of the first start is not in state directory {0}; start over with `pilothouse down --purge --state-dir {0}`")]
+    #[error(
+        "the access key of the first start is not in state directory {0}; start over with `pilothouse down --purge --state-dir {0}`"
+    )]
     NoCredentials(String),
     #[error("{0}")]
     Other(String),
@@ -53,7 +55,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// What the service wrote about itself and its administrator.
 fn known(state_dir: &Path) -> Result<(StateDir, ServiceInfo, Credentials), Failure> {
     let (state, shown) = (StateDir::new(state_dir), state_dir.display().to_string());
-    let info = state.read_info().map_err(io("cannot read the state directory"))?.ok_or_else(|| Failure::NoService(shown.clone()))?;
+    let info =
+        state.read_info().map_err(io("cannot read the state directory"))?.ok_or_else(|| Failure::NoService(shown.clone()))?;
     let credentials = state.read_credentials().map_err(io("cannot read the state directory"))?;
     Ok((state, info, credentials.ok_or(Failure::NoCredentials(shown))?))
 }
