@@ -56,6 +56,10 @@ pub enum ServiceError {
     Listen { port: u16, source: std::io::Error },
     #[error("cannot use state directory {dir}: {source}; name one that you may write to with --state-dir")]
     StateDir { dir: String, source: std::io::Error },
+    #[error(
+        "state directory {dir} belongs to account {account} in {region}; leave out --account and --region, or name another with --state-dir"
+    )]
+    OtherAccount { dir: String, account: String, region: String },
     #[error("the store in the state directory cannot be opened: {0}")]
     Store(storage::Error),
     #[error("the management plane does not start: {0}")]
@@ -101,7 +105,9 @@ impl Service {
         let random: SharedRandom = Arc::new(SystemRandom);
         let runtime = Runtime::new();
         let keys = service_keys(&state, &clock).await?;
-        let info = service_info(&state, config, &listener, &clock).map_err(fail)?;
+        let known = state.read_info().map_err(fail)?;
+        check_account(config, known.as_ref())?;
+        let info = service_info(known, config, &listener, &clock).map_err(fail)?;
         state.write_authority(keys.authority.certificate_pem()).map_err(fail)?;
         progress("starting the management plane");
         let management = management_plane(&engine, &keys, &clock, &info).await?;
@@ -196,8 +202,23 @@ async fn service_keys(state: &StateDir, clock: &SharedClock) -> Result<Keys, Ser
     Ok(keys)
 }
 
-fn service_info(state: &StateDir, config: &Config, listener: &TcpListener, clock: &SharedClock) -> std::io::Result<ServiceInfo> {
-    let known = state.read_info()?;
+/// Records are keyed by account and region: under others, those of before would seem lost.
+fn check_account(config: &Config, known: Option<&ServiceInfo>) -> Result<(), ServiceError> {
+    match known {
+        Some(info) if (&info.account, &info.region) != (&config.account, &config.region) => {
+            let dir = config.state_dir.display().to_string();
+            Err(ServiceError::OtherAccount { dir, account: info.account.clone(), region: info.region.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn service_info(
+    known: Option<ServiceInfo>,
+    config: &Config,
+    listener: &TcpListener,
+    clock: &SharedClock,
+) -> std::io::Result<ServiceInfo> {
     Ok(ServiceInfo {
         instance: known.map_or_else(|| clock.new_uid()[..8].to_owned(), |info| info.instance),
         endpoint: format!("https://{}", listener.local_addr()?),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 /// AWS emulators' customary port, so that existing configurations fit.
 const DEFAULT_PORT: u16 = 4566;
-const DEFAULT_ACCOUNT: &str = "123456789012";
-const DEFAULT_REGION: &str = "us-east-1";
+pub const DEFAULT_ACCOUNT: &str = "123456789012";
+pub const DEFAULT_REGION: &str = "us-east-1";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,12 +59,12 @@ pub struct Up {
     /// Port of the AWS endpoint on 127.0.0.1
     #[arg(long, default_value_t = DEFAULT_PORT, value_name = "N")]
     pub port: u16,
-    /// Twelve-digit account
-    #[arg(long, default_value = DEFAULT_ACCOUNT, value_parser = account)]
-    pub account: String,
-    /// Region that is set up at the first start, with zones a, b and c
-    #[arg(long, default_value = DEFAULT_REGION, value_parser = region)]
-    pub region: String,
+    /// Twelve-digit account [default: the one of the state directory, at the first start 123456789012]
+    #[arg(long, value_parser = account)]
+    pub account: Option<String>,
+    /// Region, set up at the first start with zones a, b and c [default: as above, us-east-1]
+    #[arg(long, value_parser = region)]
+    pub region: Option<String>,
     /// Go on in the background; return when the service is ready
     #[arg(long)]
     pub detach: bool,

@@ -1,7 +1,7 @@
 //! `pilothouse up`: run the service here, or start it in the background and wait until it is ready.
 
 use super::{Failure, io};
-use crate::cli::Up;
+use crate::cli::{DEFAULT_ACCOUNT, DEFAULT_REGION, Up};
 use cluster::{Config, Service, StateDir, control_socket};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
@@ -15,14 +15,15 @@ use tracing_subscriber::EnvFilter;
 /// The line that a background service's parent waits for.
 const READY: &str = "  ready: ";
 
-fn config(options: &Up) -> Config {
-    Config {
-        state_dir: std::path::absolute(&options.state.state_dir).unwrap_or_else(|_| options.state.state_dir.clone()), // only fails for an empty path
-        port: options.port,
-        account: options.account.clone(),
-        region: options.region.clone(),
-        zones: ["a", "b", "c"].map(|zone| format!("{}{zone}", options.region)).into(),
-    }
+/// What was asked for, the rest as the state directory has it from its first start.
+fn config(options: &Up) -> Result<Config, Failure> {
+    // Only fails for an empty path.
+    let state_dir = std::path::absolute(&options.state.state_dir).unwrap_or_else(|_| options.state.state_dir.clone());
+    let known = StateDir::new(&state_dir).read_info().map_err(io("cannot read the state directory"))?;
+    let (account, region) = known.map_or((DEFAULT_ACCOUNT.into(), DEFAULT_REGION.into()), |info| (info.account, info.region));
+    let (account, region) = (options.account.clone().unwrap_or(account), options.region.clone().unwrap_or(region));
+    let zones = ["a", "b", "c"].map(|zone| format!("{region}{zone}")).into();
+    Ok(Config { state_dir, port: options.port, account, region, zones })
 }
 
 /// Serves until a signal or `pilothouse down`.
@@ -30,7 +31,7 @@ pub async fn run(options: &Up) -> Result<(), Failure> {
     let filter = EnvFilter::try_from_env("PILOTHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let started = Instant::now();
-    let config = config(options);
+    let config = config(options)?;
     let service = Service::start(&config, &|step| println!("{:>6} ms  {step}", started.elapsed().as_millis())).await?;
     let socket = service.state.control_socket();
     let listener = control_socket::listen(&socket).map_err(io(format!("cannot listen on {}", socket.display())))?;
@@ -53,7 +54,7 @@ pub async fn run(options: &Up) -> Result<(), Failure> {
 /// Starts this program again without a terminal, its log in the state directory, and passes its progress on until it is
 /// ready or has failed. A start that fails leaves nothing behind that was not there before.
 pub fn detach(options: &Up) -> Result<(), Failure> {
-    let config = config(options);
+    let config = config(options)?;
     let state = StateDir::new(&config.state_dir);
     let new = state.create().map_err(io(format!("cannot create {}", config.state_dir.display())))?;
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(state.log()).map_err(io("cannot write the log"))?;
@@ -83,7 +84,7 @@ pub fn detach(options: &Up) -> Result<(), Failure> {
 fn spawn(options: &Up, config: &Config, log: std::fs::File) -> Result<Child, Failure> {
     let program = std::env::current_exe().map_err(io("cannot find this program"))?;
     Command::new(program)
-        .args(["up", "--port", &options.port.to_string(), "--account", &options.account, "--region", &options.region])
+        .args(["up", "--port", &options.port.to_string(), "--account", &config.account, "--region", &config.region])
         .arg("--state-dir")
         .arg(&config.state_dir)
         .stdin(Stdio::null())

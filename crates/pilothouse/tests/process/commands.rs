@@ -81,6 +81,20 @@ async fn without_a_service() {
     }
 }
 
+/// Records are keyed by account and region: a start under others would hide every cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_of_the_first_start_stays() {
+    let home = Home::new();
+    let mut first = home.up().await;
+    first.kill().await;
+    for other in [["--account", "210987654321"], ["--region", "eu-west-1"]] {
+        let refused = home.refusal(&["up", other[0], other[1], "--port", "0"]).await;
+        assert!(refused.contains("belongs to account 123456789012 in us-east-1"), "{refused}");
+    }
+    let again = home.up().await;
+    assert_eq!(again.aws.ok("sts", "GetCallerIdentity", json!({})).await["Account"], "123456789012");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_side_by_side() {
     let homes = [Home::new(), Home::new(), Home::new()];
