@@ -8,4 +8,5 @@ mod sagas;
 mod sessions;
 mod signatures;
 mod tokens;
+mod unbuilt;
 mod world;
