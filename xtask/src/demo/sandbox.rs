@@ -14,7 +14,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         return Ok(false);
     };
     println!("== sandbox: unshare {} {}", NAMESPACES.join(" "), user.join(" "));
-    let own = std::env::current_exe().map_err(|error| Failure::io("this program's path", &error))?;
+    let own = own_path(&std::env::current_exe().map_err(|error| Failure::io("this program's path", &error))?);
     let mut command = Command::new("unshare");
     command.args(NAMESPACES).args(user).args(["sh", "-c", INIT]).arg(own).args(arguments).stdin(Stdio::null());
     let status = command.status().map_err(|error| Failure::io("unshare", &error))?;
@@ -25,4 +25,10 @@ fn possible(user: &[&str]) -> bool {
     let mut command = Command::new("unshare");
     command.args(NAMESPACES).args(user).args(["sh", "-c", "ip link set lo up"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// The kernel marks the path of a program that was rebuilt while it ran; what now lies there will do.
+fn own_path(running: &std::path::Path) -> std::path::PathBuf {
+    let shown = running.to_string_lossy();
+    shown.strip_suffix(" (deleted)").map_or_else(|| running.to_owned(), std::path::PathBuf::from)
 }
