@@ -106,9 +106,11 @@ impl Keeper {
         Ok(())
     }
 
-    /// Durable before the segment with the record of the deletion can go, or the cluster would come back.
+    /// Durable before the segment with the record of the deletion can go, or the cluster would come back. An older snapshot
+    /// whose removal is not durable must not outlive this one: the log in between may be gone.
     fn remove_snapshot(&self, cluster: &Cluster) -> Result<()> {
         let Some(revision) = cluster.state.write().snapshot.take() else { return Ok(()) };
+        self.backend().sync_dir(SNAPSHOT_DIR).map_err(Error::io("sync directory", SNAPSHOT_DIR))?;
         let path = snapshot::path(cluster.number, revision);
         self.backend().remove(&path).map_err(Error::io("remove", &path))?;
         self.backend().sync_dir(SNAPSHOT_DIR).map_err(Error::io("sync directory", SNAPSHOT_DIR))
