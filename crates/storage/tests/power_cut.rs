@@ -437,3 +437,36 @@ async fn skipping_syncs_is_noticed() {
         assert!(noticed > 50, "without data syncs: {data}, without directory syncs: {dirs}: noticed {noticed} times");
     }
 }
+
+/// Two snapshots of a cluster go one after the other when it is deleted, and so does the log between them.
+#[tokio::test]
+async fn a_deleted_cluster_leaves_no_older_snapshot_behind() {
+    for operation in 1.. {
+        let disk = SimDisk::new(Fault::PowerCut { operation });
+        // How far it came does not matter, only that it opens again.
+        drop(delete_after_two_snapshots(&disk).await);
+        for loss in LOSSES {
+            let opened = open_with(&disk.reboot(loss, Fault::None), options());
+            assert!(opened.is_ok(), "cut at {operation} losing {loss:?}: {:?}", opened.err());
+        }
+        if !disk.is_off() {
+            break;
+        }
+    }
+}
+
+async fn delete_after_two_snapshots(disk: &SimDisk) -> storage::Result<()> {
+    let engine = open_with(disk, options())?;
+    let store = engine.cluster("b").await?;
+    for value in ["first", "second"] {
+        // Enough to begin new segments, so that the checkpoint retires the one before.
+        for key in 0..12 {
+            store.txn(put(&format!("key-{key}"), &value.repeat(20))).await?;
+        }
+        engine.checkpoint().await?;
+    }
+    drop(store);
+    engine.delete_cluster("b").await?;
+    engine.close().await;
+    Ok(())
+}
