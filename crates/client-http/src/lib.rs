@@ -1,0 +1,1 @@
+//! The transport to an API server over HTTPS.

@@ -1,0 +1,1 @@
+//! Speaks to the kernel: namespaces, links, mounts, cgroups and processes.

@@ -1,0 +1,1 @@
+//! Addresses and links of pods, by the rules of the VPC CNI.
