@@ -19,6 +19,12 @@ pub fn processes(binary: &Path, state: &str) -> Vec<u32> {
     found
 }
 
+/// Living processes of `binary` in this role: the first argument, `node` or `shim`.
+pub fn role(binary: &Path, role: &str) -> Vec<u32> {
+    let pids = entries("/proc").into_iter().filter_map(|name| name.parse().ok());
+    pids.filter(|pid| runs(*pid, binary) && command_line(*pid).get(1).is_some_and(|argument| argument == role)).collect()
+}
+
 fn runs(pid: u32, binary: &Path) -> bool {
     fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == binary)
 }
@@ -59,16 +65,6 @@ pub fn listeners() -> BTreeSet<String> {
         .collect()
 }
 
-/// Network links of this namespace.
-pub fn links() -> BTreeSet<String> {
-    lines("/proc/self/net/dev").into_iter().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
-}
-
-/// Mount points of this mount namespace.
-pub fn mounts() -> BTreeSet<String> {
-    lines("/proc/self/mountinfo").into_iter().filter_map(|line| line.split(' ').nth(4).map(str::to_owned)).collect()
-}
-
 /// Control groups of this machine, as paths. They are not part of any namespace here.
 pub fn cgroups() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -84,20 +80,16 @@ pub fn cgroups() -> BTreeSet<String> {
     found
 }
 
-/// Named network namespaces.
-pub fn network_namespaces() -> BTreeSet<String> {
-    entries("/run/netns")
+/// Everything that runs in this process namespace but this program itself and what it started: names of programs.
+pub fn all() -> BTreeSet<String> {
+    let own = std::process::id();
+    let pids = entries("/proc").into_iter().filter_map(|name| name.parse::<u32>().ok());
+    pids.filter(|pid| *pid != own && parent(*pid) != Some(own)).map(|pid| format!("{pid} {}", command_line(pid).join(" "))).collect()
 }
 
-/// Loop devices that are in use, with the file behind each.
-pub fn loop_devices() -> BTreeSet<String> {
-    entries("/sys/block")
-        .into_iter()
-        .filter_map(|name| {
-            let file = fs::read_to_string(format!("/sys/block/{name}/loop/backing_file")).ok()?; // absent: not in use
-            Some(format!("{name} {}", file.trim()))
-        })
-        .collect()
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?; // gone: no answer
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn entries(directory: &str) -> BTreeSet<String> {

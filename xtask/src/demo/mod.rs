@@ -3,7 +3,9 @@
 mod bad_input;
 pub mod cloud;
 mod crash;
+mod image;
 mod kubectl;
+mod nodes;
 mod outcome;
 mod residue;
 mod sandbox;

@@ -1,7 +1,7 @@
-//! What a run could leave behind, seen before and after it.
+//! What a run could leave behind, seen before and after it, by the tools that an administrator would use.
 
 use super::world::World;
-use crate::procfs;
+use crate::{process, procfs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -22,15 +22,18 @@ impl Snapshot {
             ("file in the person's own ~/.aws", own_file(".aws")),
             ("file in the person's own ~/.kube", own_file(".kube")),
             ("line of /etc/hosts", hosts()),
-            ("network namespace", procfs::network_namespaces()),
+            ("network namespace", said_by("ip", &["netns", "list"])),
             ("cgroup", procfs::cgroups().into_iter().filter(|path| path.contains("pilothouse")).collect()),
-            ("loop device", procfs::loop_devices()),
+            ("loop device", said_by("losetup", &["--list", "--noheadings", "--output", "NAME,BACK-FILE"])),
         ]);
         // On a shared machine these change for reasons of their own; in the sandbox every one of them is ours.
         if sandboxed {
             seen.insert("listener", procfs::listeners());
-            seen.insert("network link", procfs::links());
-            seen.insert("mount", procfs::mounts());
+            seen.insert("network link", said_by("ip", &["-oneline", "link", "show"]));
+            seen.insert("route", said_by("ip", &["route", "show", "table", "all"]));
+            seen.insert("rule of the packet filter", said_by("nft", &["list", "ruleset"]));
+            seen.insert("mount", said_by("findmnt", &["--list", "--noheadings", "--output", "TARGET,FSTYPE"]));
+            seen.insert("any process", procfs::all());
         }
         Self { sandboxed, seen }
     }
@@ -44,6 +47,14 @@ impl Snapshot {
             left.extend(before.difference(now).map(|item| format!("{what} gone or changed: {item}")));
         }
         left
+    }
+}
+
+/// The lines that a tool prints; a tool that fails says so in the place of its lines.
+fn said_by(program: &str, arguments: &[&str]) -> BTreeSet<String> {
+    match process::output(program, arguments) {
+        Ok(text) => text.lines().map(str::to_owned).collect(),
+        Err(failure) => BTreeSet::from([failure.0]),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The story's steps, in their order. A later part of the main job adds its steps here.
 
 use super::world::World;
-use super::{bad_input, cloud, crash, kubectl, service};
+use super::{bad_input, cloud, crash, kubectl, nodes, service};
 use crate::process::Result;
 
 pub type Scene = fn(&mut World) -> Result<()>;
@@ -23,9 +23,16 @@ pub const STEPS: &[Step] = &[
     Step { name: "kubectl", title: "a real Kubernetes API", scenes: kubectl::SCENES },
     Step { name: "crash", title: "kill -9 loses nothing", scenes: &[("", crash::kill_and_compare)] },
     Step { name: "bad-input", title: "mistakes get the API's own errors", scenes: bad_input::SCENES },
+    Step { name: "nodegroup", title: "two nodes are asked for", scenes: &[("", nodes::create)] },
+    Step { name: "nodes", title: "they join by themselves", scenes: &[("", nodes::ready)] },
+    Step { name: "pods", title: "real containers on a real network", scenes: nodes::PODS },
+    Step { name: "streams", title: "kubectl logs, exec, attach, cp, port-forward", scenes: nodes::STREAMS },
+    Step { name: "failures", title: "what goes wrong says so", scenes: nodes::FAILURES },
+    Step { name: "restarts", title: "kill -9 of anything leaves containers running", scenes: nodes::RESTARTS },
 ];
 
 pub const WAY_BACK: &[Step] = &[
+    Step { name: "delete-nodes", title: "the node group goes", scenes: &[("", nodes::delete)] },
     Step { name: "delete", title: "through the same clients", scenes: &[("", cloud::delete)] },
     Step { name: "down", title: "stop the service and remove its state", scenes: &[("", service::down)] },
 ];
