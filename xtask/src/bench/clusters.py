@@ -1,6 +1,7 @@
-"""Creates and deletes clusters with the stock client's own library.
+"""Creates and deletes clusters and node groups with the stock client's own library.
 
-usage: clusters.py time COUNT | create NAME | delete NAME     (CLUSTER_ROLE and SUBNETS from the environment)
+usage: clusters.py time COUNT | create NAME | delete NAME | nodegroup CLUSTER TYPE | delete-nodegroup CLUSTER
+       (CLUSTER_ROLE, NODE_ROLE and SUBNETS from the environment)
 """
 import json
 import os
@@ -52,4 +53,25 @@ def timed(count):
     print(json.dumps(samples))
 
 
-{"time": timed, "create": create, "delete": delete}[sys.argv[1]](sys.argv[2])
+def nodegroup(cluster, kind):
+    eks.list_nodegroups(clusterName=cluster)  # opens the connection
+    print(time.time())
+    eks.create_nodegroup(
+        clusterName=cluster, nodegroupName="bench", nodeRole=os.environ["NODE_ROLE"], instanceTypes=[kind],
+        subnets=os.environ["SUBNETS"].split(","), scalingConfig={"minSize": 1, "maxSize": 1, "desiredSize": 1},
+    )
+
+
+def delete_nodegroup(cluster):
+    eks.delete_nodegroup(clusterName=cluster, nodegroupName="bench")
+    give_up = time.monotonic() + 60
+    while eks.list_nodegroups(clusterName=cluster)["nodegroups"]:
+        if time.monotonic() > give_up:
+            sys.exit("the node group is still there")
+        time.sleep(0.05)
+
+
+commands = {
+    "time": timed, "create": create, "delete": delete, "nodegroup": nodegroup, "delete-nodegroup": delete_nodegroup,
+}
+commands[sys.argv[1]](*sys.argv[2:])

@@ -18,6 +18,7 @@ pub fn prepare(world: &mut World) -> Result<()> {
     let roles = world.shell("aws iam list-roles").quiet().run()?.succeeded()?.json()?;
     let roles = roles["Roles"].as_array().cloned().unwrap_or_default(); // none: the search below says so
     world.learn("CLUSTER_ROLE", &role_trusting(&roles, "/Principal/Service", "eks.amazonaws.com")?);
+    world.learn("NODE_ROLE", &role_trusting(&roles, "/Principal/Service", "ec2.amazonaws.com")?);
     let subnets = world.ok("aws ec2 describe-subnets --query 'Subnets[].SubnetId' --output text")?.stdout;
     world.learn("SUBNETS", &subnets.split_whitespace().collect::<Vec<_>>().join(","));
     Ok(())
@@ -43,6 +44,10 @@ pub fn create(world: &mut World, name: &str) -> Result<()> {
 
 pub fn delete(world: &mut World, name: &str) -> Result<()> {
     world.ok(&format!("python3 clusters.py delete {name}")).map(drop)
+}
+
+pub fn delete_group(world: &mut World, cluster: &str) -> Result<()> {
+    world.ok(&format!("python3 clusters.py delete-nodegroup {cluster}")).map(drop)
 }
 
 pub fn target(world: &mut World, name: &str) -> Result<Target> {

@@ -6,6 +6,7 @@ mod http;
 mod idle;
 mod list;
 mod load;
+mod nodes;
 mod report;
 mod starts;
 mod watch;
@@ -48,6 +49,7 @@ enum Phase {
     Load,
     Watch,
     Etcd,
+    Nodes,
     Pods,
 }
 
@@ -111,6 +113,9 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
         etcd::writes(world, length, report)?;
     }
     clusters::delete(world, "bench")?;
+    if options.wants(Phase::Nodes) {
+        nodes::measure(world, runtime, report)?;
+    }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }
 

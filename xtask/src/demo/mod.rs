@@ -3,7 +3,7 @@
 mod bad_input;
 pub mod cloud;
 mod crash;
-mod image;
+pub mod image;
 mod kubectl;
 mod nodes;
 mod outcome;
