@@ -95,7 +95,8 @@ impl ProcessId {
     /// Returns when the process has ended, whoever its parent is; reaps it when that is this process.
     pub async fn exited(&self) -> io::Result<()> {
         let Some(handle) = self.handle()? else { return Ok(()) };
-        let handle = AsyncFd::try_new(handle)?;
+        // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives, and it lives inside the `AsyncFd`.
+        let handle = unsafe { AsyncFd::register(handle) }?;
         handle.readable().await?.retain_ready();
         self.reap();
         Ok(())
