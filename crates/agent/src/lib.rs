@@ -4,6 +4,8 @@
 //! and stops control planes is handed in.
 
 mod control_plane;
+pub mod imds;
+pub mod instances;
 mod plan;
 
 pub use control_plane::{Agent, ControlPlaneFactory, Endpoint};
