@@ -120,11 +120,11 @@ impl Sandbox {
         Ok(found)
     }
 
-    /// Kills everything in it and removes it. Nothing there is success.
+    /// Kills everything in it and removes it. Nothing there is success. The network goes with its interfaces, whose end it is
+    /// not.
     pub fn destroy(&self) -> io::Result<()> {
         self.cgroup.kill_all()?;
         self.cgroup.remove()?;
-        netns::delete(&self.namespace)?;
         remove_directory(&self.directory)
     }
 }
