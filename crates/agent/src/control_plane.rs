@@ -1,13 +1,14 @@
 //! Control planes of this host. Promise: a record is let go only after its control plane has been destroyed.
 
 use crate::plan::{ControlPlaneSpec, Step, failed, plan, ready, released};
+use crate::vpc::{Place, PlaneNetwork, Realised, VpcControl, VpcServices, names};
 use client::{Client, Resource};
 use meta::{Doc, Reason, Status};
 use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime};
 use serde_json::json;
 use std::sync::Arc;
 
-const CONTROL_PLANES: Resource = Resource::new("eks.pilothouse.dev", "v1", "controlplanes");
+pub const CONTROL_PLANES: Resource = Resource::new("eks.pilothouse.dev", "v1", "controlplanes");
 
 /// Control planes that start side by side: loading a store is work for a core.
 const WORKERS: usize = 4;
@@ -23,22 +24,33 @@ pub struct Endpoint {
 /// Starts and stops control planes.
 #[async_trait::async_trait]
 pub trait ControlPlaneFactory: Send + Sync + 'static {
-    /// Makes it run, if it does not, and says where. Keeps the previous endpoint if that can be.
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> Result<Endpoint, String>;
+    /// Makes it run, if it does not, and says where. Keeps the previous endpoint if that can be. It also serves in
+    /// `network`, from when there is one.
+    async fn ensure(&self, spec: &ControlPlaneSpec, network: Option<&PlaneNetwork>) -> Result<Endpoint, String>;
     /// Stops it and removes its data. Nothing to do is success.
     async fn destroy(&self, spec: &ControlPlaneSpec) -> Result<(), String>;
+}
+
+/// What the agent needs to make VPCs.
+pub struct Network {
+    /// The id of this instance of the service: in the name of everything that is made on the host.
+    pub instance: String,
+    pub region: String,
+    pub services: Arc<dyn VpcServices>,
 }
 
 pub struct Agent {
     client: Client,
     host: String,
     factory: Arc<dyn ControlPlaneFactory>,
+    network: Network,
+    realised: Realised,
 }
 
 impl Agent {
     /// `client` speaks as `system:host:<host>`.
-    pub fn new(client: Client, host: &str, factory: Arc<dyn ControlPlaneFactory>) -> Self {
-        Self { client, host: host.to_owned(), factory }
+    pub fn new(client: Client, host: &str, factory: Arc<dyn ControlPlaneFactory>, network: Network) -> Self {
+        Self { client, host: host.to_owned(), factory, network, realised: Realised::default() }
     }
 
     /// Starts with every record there is, then follows changes, until the runtime stops. Whoever notices that a control
@@ -47,11 +59,19 @@ impl Agent {
         let agent = Arc::new(self);
         let controller = Controller::new("control-plane", runtime).watches(&informers.get(CONTROL_PLANES), wakes);
         let queue = Arc::clone(controller.queue());
+        agent.vpcs(informers, runtime, &queue).run(runtime);
         controller.run(WORKERS, move |key| {
             let agent = Arc::clone(&agent);
             async move { agent.reconcile(&key.namespace, &key.name).await.map(|()| Next::OnChange) }
         });
         queue
+    }
+
+    fn vpcs(&self, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) -> VpcControl {
+        let Network { instance, region, services } = &self.network;
+        let place = Place { host: self.host.clone(), instance: instance.clone(), region: region.clone() };
+        let (client, realised) = (self.client.clone(), self.realised.clone());
+        VpcControl::new(client, place, services.clone(), realised, planes.clone(), informers, runtime)
     }
 
     /// One pass over the record of this name.
@@ -64,14 +84,17 @@ impl Agent {
             Step::Ensure => self.ensure(&record, &spec).await,
             Step::Destroy => {
                 self.factory.destroy(&spec).await.map_err(Error::Waiting)?;
+                let namespace = names::control_plane(&self.network.instance, &spec.uid);
+                node_os::netns::delete(&namespace).map_err(|error| Error::Waiting(error.to_string()))?;
                 self.release(&record, &spec).await
             }
         }
     }
 
     async fn ensure(&self, record: &Doc, spec: &ControlPlaneSpec) -> Result<(), Error> {
-        match self.factory.ensure(spec).await {
-            Ok(endpoint) => match ready(record, &endpoint.url, &endpoint.certificate_authority_pem) {
+        let network = self.realised.network(&spec.network_interface_ids);
+        match self.factory.ensure(spec, network.as_ref()).await {
+            Ok(endpoint) => match ready(record, &endpoint, network.as_ref().map(|network| &*network.addresses)) {
                 Some(status) => self.status(spec, status).await,
                 None => Ok(()),
             },
