@@ -43,14 +43,19 @@ pub struct Agent {
     client: Client,
     host: String,
     factory: Arc<dyn ControlPlaneFactory>,
-    network: Network,
+    network: Option<Network>,
     realised: Realised,
 }
 
 impl Agent {
     /// `client` speaks as `system:host:<host>`.
-    pub fn new(client: Client, host: &str, factory: Arc<dyn ControlPlaneFactory>, network: Network) -> Self {
-        Self { client, host: host.to_owned(), factory, network, realised: Realised::default() }
+    pub fn new(client: Client, host: &str, factory: Arc<dyn ControlPlaneFactory>) -> Self {
+        Self { client, host: host.to_owned(), factory, network: None, realised: Realised::default() }
+    }
+
+    /// Also makes VPCs.
+    pub fn with_network(self, network: Network) -> Self {
+        Self { network: Some(network), ..self }
     }
 
     /// Starts with every record there is, then follows changes, until the runtime stops. Whoever notices that a control
@@ -59,7 +64,9 @@ impl Agent {
         let agent = Arc::new(self);
         let controller = Controller::new("control-plane", runtime).watches(&informers.get(CONTROL_PLANES), wakes);
         let queue = Arc::clone(controller.queue());
-        agent.vpcs(informers, runtime, &queue).run(runtime);
+        if let Some(network) = &agent.network {
+            agent.vpcs(network, informers, runtime, &queue).run(runtime);
+        }
         controller.run(WORKERS, move |key| {
             let agent = Arc::clone(&agent);
             async move { agent.reconcile(&key.namespace, &key.name).await.map(|()| Next::OnChange) }
@@ -67,11 +74,17 @@ impl Agent {
         queue
     }
 
-    fn vpcs(&self, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) -> VpcControl {
-        let Network { instance, region, services } = &self.network;
-        let place = Place { host: self.host.clone(), instance: instance.clone(), region: region.clone() };
-        let (client, realised) = (self.client.clone(), self.realised.clone());
-        VpcControl::new(client, place, services.clone(), realised, planes.clone(), informers, runtime)
+    fn vpcs(&self, network: &Network, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) -> VpcControl {
+        let place = Place { host: self.host.clone(), instance: network.instance.clone(), region: network.region.clone() };
+        let (client, services, realised) = (self.client.clone(), network.services.clone(), self.realised.clone());
+        VpcControl::new(client, place, services, realised, planes.clone(), informers, runtime)
+    }
+
+    /// The name of a control plane's namespace goes with it; whoever is inside keeps the rest a little longer.
+    fn forget_namespace(&self, spec: &ControlPlaneSpec) -> Result<(), Error> {
+        let Some(network) = &self.network else { return Ok(()) };
+        let namespace = names::control_plane(&network.instance, &spec.uid);
+        node_os::netns::delete(&namespace).map_err(|error| Error::Waiting(error.to_string()))
     }
 
     /// One pass over the record of this name.
@@ -84,8 +97,7 @@ impl Agent {
             Step::Ensure => self.ensure(&record, &spec).await,
             Step::Destroy => {
                 self.factory.destroy(&spec).await.map_err(Error::Waiting)?;
-                let namespace = names::control_plane(&self.network.instance, &spec.uid);
-                node_os::netns::delete(&namespace).map_err(|error| Error::Waiting(error.to_string()))?;
+                self.forget_namespace(&spec)?;
                 self.release(&record, &spec).await
             }
         }
