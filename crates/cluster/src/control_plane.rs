@@ -13,6 +13,7 @@ use rustls::server::WebPkiClientVerifier;
 use std::sync::Arc;
 use storage::Store;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ControlPlaneError {
@@ -85,7 +86,7 @@ impl ControlPlane {
         &self.runtime
     }
 
-    /// Serves HTTPS on `listener` with a certificate for `names`.
+    /// Serves HTTPS on `listener` with a certificate for `names`, as long as the control plane runs.
     pub fn listen(
         &self,
         listener: TcpListener,
@@ -93,10 +94,19 @@ impl ControlPlane {
         keys: &Keys,
         clock: &SharedClock,
     ) -> Result<(), ControlPlaneError> {
-        let tls = server_tls(keys, names, clock)?;
+        self.listen_until(&self.runtime.stop, listener, server_tls(keys, names, clock)?)
+    }
+
+    /// As [`ControlPlane::listen`], for a listener that may end before.
+    pub fn listen_until(
+        &self,
+        stop: &CancellationToken,
+        listener: TcpListener,
+        tls: rustls::ServerConfig,
+    ) -> Result<(), ControlPlaneError> {
         let server = serve::Server { listener, tls: Some(Arc::new(tls)), plain: false };
         let handler = Arc::new(HttpHandler::new(self.server.clone()));
-        self.runtime.tasks.spawn(server.run(handler, self.runtime.tasks.clone(), self.runtime.stop.clone()));
+        self.runtime.tasks.spawn(server.run(handler, self.runtime.tasks.clone(), stop.clone()));
         Ok(())
     }
 

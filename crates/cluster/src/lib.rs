@@ -8,13 +8,16 @@ pub mod control_socket;
 mod factory;
 mod keys;
 mod management;
+mod plane_network;
 mod probe;
 mod service;
 mod state_dir;
 mod versions;
+mod vpc_endpoint;
 
 pub use control_plane::{ControlPlane, ControlPlaneError, Plan};
 pub use control_socket::wait_for_release;
 pub use keys::{Keys, KeysError, SigningKeys};
+pub use plane_network::LateNetwork;
 pub use service::{Config, Service, ServiceError};
 pub use state_dir::{Credentials, ServiceInfo, StateDir};

@@ -10,7 +10,8 @@ use crate::management;
 use crate::probe::HttpsProbe;
 use crate::state_dir::{Credentials, ServiceInfo, StateDir};
 use crate::versions::DEFAULT_MINOR;
-use agent::Agent;
+use crate::vpc_endpoint::VpcEndpoint;
+use agent::{Agent, Network};
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::SigningKey;
@@ -104,7 +105,7 @@ impl Service {
         let engine = open_store(&state, config).await?;
         let random: SharedRandom = Arc::new(SystemRandom);
         let runtime = Runtime::new();
-        let keys = service_keys(&state, &clock).await?;
+        let keys = Arc::new(service_keys(&state, &clock).await?);
         let known = state.read_info().map_err(fail)?;
         check_account(config, known.as_ref())?;
         let info = service_info(known, config, &listener, &clock).map_err(fail)?;
@@ -143,7 +144,16 @@ impl Service {
         let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
         // Set once, here.
         drop(late.set(endpoint.clone()));
-        let queue = Agent::new(as_user("system:host:local"), HOST, factory.clone()).run(&informers, &runtime);
+        let inside = VpcEndpoint {
+            endpoint: endpoint.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            region: config.region.clone(),
+        };
+        let network =
+            Network { instance: info.instance.clone(), region: config.region.clone(), services: Arc::new(inside) };
+        let agent = Agent::new(as_user("system:host:local"), HOST, factory.clone()).with_network(network);
+        let queue = agent.run(&informers, &runtime);
         // As above.
         drop(factory.agent.set(queue));
         let eks = cloud_eks::Config { host: HOST.into() };

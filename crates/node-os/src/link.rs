@@ -5,7 +5,7 @@ use crate::netns::NetNs;
 use futures::TryStreamExt;
 use ipnet::Ipv4Net;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::AddressAttribute;
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
 use netlink_packet_route::neighbour::NeighbourState;
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope};
@@ -19,6 +19,9 @@ use tokio::task::JoinSet;
 
 /// The kernel's main routing table.
 pub const MAIN_TABLE: u32 = 254;
+
+/// `lo` is the first link of every namespace.
+pub const LOOPBACK: u32 = 1;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mac(pub [u8; 6]);
@@ -51,6 +54,8 @@ pub struct Link {
     pub name: String,
     pub mac: Option<Mac>,
     pub up: bool,
+    /// A note of ours that the kernel keeps.
+    pub alias: String,
 }
 
 /// One end of a veth pair.
@@ -158,6 +163,12 @@ impl Links {
         self.handle.link().set(message).execute().await.map_err(to_io)
     }
 
+    /// At most 255 bytes.
+    pub async fn set_alias(&self, link: u32, alias: &str) -> io::Result<()> {
+        let message = LinkUnspec::new_with_index(link).alias(alias).build();
+        self.handle.link().set(message).execute().await.map_err(to_io)
+    }
+
     pub async fn delete(&self, name: &str) -> io::Result<()> {
         let Some(link) = self.find(name).await? else { return Ok(()) };
         gone_is_done(self.handle.link().del(link.index).execute().await)
@@ -177,8 +188,24 @@ impl Links {
     }
 
     pub async fn add_address(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
-        let request = self.handle.address().add(link, IpAddr::V4(address.addr()), address.prefix_len());
-        request.replace().execute().await.map_err(to_io)
+        self.add_adjusted(link, address, |_| {}).await
+    }
+
+    /// An address whose network is reached by another link.
+    pub async fn add_address_without_route(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
+        let flags = AddressAttribute::Flags(AddressFlags::Noprefixroute);
+        self.add_adjusted(link, address, |message| message.attributes.push(flags)).await
+    }
+
+    /// An address of `lo` that only answers: the kernel never picks it as the source of a packet to elsewhere.
+    pub async fn add_local_address(&self, address: Ipv4Addr) -> io::Result<()> {
+        self.add_adjusted(LOOPBACK, address.into(), |message| message.header.scope = AddressScope::Host).await
+    }
+
+    async fn add_adjusted(&self, link: u32, net: Ipv4Net, adjust: impl FnOnce(&mut AddressMessage)) -> io::Result<()> {
+        let mut request = self.handle.address().add(link, IpAddr::V4(net.addr()), net.prefix_len()).replace();
+        adjust(request.message_mut());
+        request.execute().await.map_err(to_io)
     }
 
     pub async fn delete_address(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
@@ -217,33 +244,42 @@ impl Links {
 
     /// What comes from `source` is routed by `table`.
     pub async fn put_rule(&self, source: Ipv4Addr, table: u32, priority: u32) -> io::Result<()> {
-        if self.rules(source).await?.iter().any(|rule| rule_table(rule) == Some(table)) {
-            return Ok(());
-        }
         let request = self.handle.rule().add().v4().source_prefix(source, 32).table_id(table).priority(priority);
         already_is_done(request.action(RuleAction::ToTable).execute().await)
     }
 
-    pub async fn delete_rules(&self, source: Ipv4Addr) -> io::Result<()> {
-        for rule in self.rules(source).await? {
-            gone_is_done(self.handle.rule().del(rule).execute().await)?;
+    /// What goes to `destination` is routed by `table`.
+    pub async fn put_rule_to(&self, destination: Ipv4Addr, table: u32, priority: u32) -> io::Result<()> {
+        let request = self.handle.rule().add().v4().destination_prefix(destination, 32).table_id(table).priority(priority);
+        already_is_done(request.action(RuleAction::ToTable).execute().await)
+    }
+
+    /// Every rule that is about this one address.
+    pub async fn delete_rules(&self, address: Ipv4Addr) -> io::Result<()> {
+        for rule in self.rules().await? {
+            if rule_address(&rule) == Some(address) {
+                gone_is_done(self.handle.rule().del(rule).execute().await)?;
+            }
         }
         Ok(())
     }
 
-    async fn rules(&self, source: Ipv4Addr) -> io::Result<Vec<RuleMessage>> {
-        let rules: Vec<RuleMessage> = self.handle.rule().get(IpVersion::V4).execute().try_collect().await.map_err(to_io)?;
-        let from = RuleAttribute::Source(IpAddr::V4(source));
-        Ok(rules.into_iter().filter(|rule| rule.header.src_len == 32 && rule.attributes.contains(&from)).collect())
+    /// The single addresses that there are rules about.
+    pub async fn ruled_addresses(&self) -> io::Result<Vec<Ipv4Addr>> {
+        Ok(self.rules().await?.iter().filter_map(rule_address).collect())
+    }
+
+    async fn rules(&self) -> io::Result<Vec<RuleMessage>> {
+        self.handle.rule().get(IpVersion::V4).execute().try_collect().await.map_err(to_io)
     }
 }
 
-fn rule_table(rule: &RuleMessage) -> Option<u32> {
-    let named = rule.attributes.iter().find_map(|attribute| match attribute {
-        RuleAttribute::Table(table) => Some(*table),
+fn rule_address(rule: &RuleMessage) -> Option<Ipv4Addr> {
+    rule.attributes.iter().find_map(|attribute| match attribute {
+        RuleAttribute::Source(IpAddr::V4(address)) if rule.header.src_len == 32 => Some(*address),
+        RuleAttribute::Destination(IpAddr::V4(address)) if rule.header.dst_len == 32 => Some(*address),
         _ => None,
-    });
-    named.or(Some(u32::from(rule.header.table)))
+    })
 }
 
 fn link_of(message: &LinkMessage) -> Link {
@@ -252,10 +288,12 @@ fn link_of(message: &LinkMessage) -> Link {
         name: String::new(),
         mac: None,
         up: message.header.flags.contains(LinkFlags::Up),
+        alias: String::new(),
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
+            LinkAttribute::IfAlias(alias) => link.alias.clone_from(alias),
             LinkAttribute::Address(bytes) => link.mac = bytes.as_slice().try_into().ok().map(Mac), // lo has none
             _ => {}
         }
