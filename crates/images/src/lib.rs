@@ -14,4 +14,4 @@ pub mod wire;
 pub use reference::Reference;
 pub use remote::RemoteImages;
 pub use service::{Credentials, Image, ImageService, PullError};
-pub use store::{Options, Removed, Store};
+pub use store::{Options, Removed, Stop, Store};

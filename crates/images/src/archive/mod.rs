@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::manifest::{Config, MAX_CONFIG_BYTES, Manifest};
 use crate::reference::Reference;
 use crate::service::{Image, PullError};
-use crate::store::{Inner, Made, Work};
+use crate::store::{Inner, Made, Stop, Work};
 use contents::Contents;
 use std::fs::File;
 use std::sync::Arc;
@@ -24,10 +24,11 @@ pub fn load(
     store: &Arc<Inner>,
     archive: File,
     name: Option<&str>,
+    stop: &Stop,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Image>, PullError> {
     let name = name.map(Reference::parse).transpose()?;
-    let work = Work::new(store)?;
+    let work = Work::new(store, stop.clone())?;
     progress("reading the archive");
     let mut contents = Contents::read(&work, archive, store.options.max_unpacked_bytes)?;
     let mut found = if contents.has("index.json") { layout::images(&contents)? } else { docker::images(&mut contents)? };

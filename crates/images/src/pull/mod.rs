@@ -4,7 +4,7 @@ mod failure;
 mod registry;
 
 use crate::digest::Digest;
-use crate::manifest::{self, Config, Descriptor, Document, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Manifest};
+use crate::manifest::{self, Config, Document, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Manifest};
 use crate::reference::Reference;
 use crate::service::{Credentials, Image, PullError};
 use crate::store::{Inner, Made, Stop, Work, blocking};
@@ -81,7 +81,7 @@ async fn pull(
     let shown = name.to_string();
     let registry = Registry::new(&name, credentials, timeouts).map_err(|e| e.of(&shown))?;
     let resolved = resolve(&registry, &name).await.map_err(|e| e.of(&shown))?;
-    let work = Arc::new(Work::new(&store)?);
+    let work = Arc::new(Work::new(&store, Stop::default())?);
     // Work that goes on beside this future ends with it.
     let _canceled = Cancel(work.stop.clone());
     let fetched = fetch(&registry, &work, resolved).await.map_err(|e| e.of(&shown))?;

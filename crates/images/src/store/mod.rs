@@ -103,9 +103,15 @@ impl Store {
     }
 
     /// Takes in an OCI archive or one of `docker save`, plain or compressed. `name` names its image, in place of the
-    /// archive's own names. `progress` hears of each step.
-    pub fn load(&self, archive: File, name: Option<&str>, progress: &mut dyn FnMut(&str)) -> Result<Vec<Image>, PullError> {
-        archive::load(&self.inner, archive, name, progress)
+    /// archive's own names. `progress` hears of each step. Blocks; `stop` ends it early.
+    pub fn load(
+        &self,
+        archive: File,
+        name: Option<&str>,
+        stop: &Stop,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Vec<Image>, PullError> {
+        archive::load(&self.inner, archive, name, stop, progress)
     }
 
     /// Takes away one name, or by id the image with all its names. None: no such image.

@@ -35,10 +35,10 @@ pub struct Work {
 }
 
 impl Work {
-    pub fn new(store: &Arc<Inner>) -> Result<Self, PullError> {
+    pub fn new(store: &Arc<Inner>, stop: Stop) -> Result<Self, PullError> {
         let dir = store.dir.join("work").join(store.next_work.fetch_add(1, Ordering::Relaxed).to_string());
         fs::create_dir(&dir).map_err(|e| PullError::io(dir.display(), &e))?;
-        Ok(Self { store: store.clone(), dir, files: AtomicU64::default(), pins: Default::default(), stop: Stop::default() })
+        Ok(Self { store: store.clone(), dir, files: AtomicU64::default(), pins: Default::default(), stop })
     }
 
     pub fn store(&self) -> &Arc<Inner> {

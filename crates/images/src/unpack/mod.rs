@@ -127,5 +127,4 @@ impl<R: Read> Read for Metered<R> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
