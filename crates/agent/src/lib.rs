@@ -4,12 +4,14 @@
 //! and stops control planes is handed in.
 
 mod control_plane;
+pub mod dns;
+mod images;
 pub mod imds;
 pub mod instances;
-pub mod dns;
 mod plan;
 pub mod vpc;
 
 pub use control_plane::{Agent, ControlPlaneFactory, Endpoint, Network};
+pub use images::ImageServer;
 pub use plan::{ControlPlaneSpec, FINALIZER};
 pub use vpc::{PlaneNetwork, VpcServices};
