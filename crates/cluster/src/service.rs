@@ -5,12 +5,14 @@ use crate::aws_http::AwsHandler;
 use crate::caller::LateEndpoint;
 use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
 use crate::factory::{Factory, LateQueue};
+use crate::instances::{InstanceIndex, RoleSessions, machine};
 use crate::keys::{Keys, KeysError, SigningKeys};
 use crate::management;
 use crate::probe::HttpsProbe;
 use crate::state_dir::{Credentials, ServiceInfo, StateDir};
 use crate::versions::DEFAULT_MINOR;
 use crate::vpc_endpoint::VpcEndpoint;
+use agent::instances::Instances;
 use agent::{Agent, Network};
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
@@ -18,7 +20,7 @@ use auth::service_account::SigningKey;
 use aws_service::{Endpoint, Limits, Service as AwsService, SharedRandom, SystemRandom};
 use aws_wire::token::Hosts;
 use client::Client;
-use cloud_sts::{CredentialVerifier, SealingKeys};
+use cloud_sts::{CredentialVerifier, InstanceSessions, SealingKeys};
 use images::{PullError, Store as ImageStore};
 use meta::time::SharedClock;
 use meta::{SystemClock, User};
@@ -135,6 +137,7 @@ impl Service {
             client: as_user("system:host:local"),
             engine: engine.clone(),
             access: AccessFeed::start(&informers).await,
+            instances: InstanceIndex::new(&informers),
             signing_keys: SigningKeys::new(runtime.tasks.clone()),
             endpoint: late.clone(),
             hosts: Hosts {
@@ -162,6 +165,13 @@ impl Service {
         let queue = agent.run(&informers, &runtime);
         // As above.
         drop(factory.agent.set(queue));
+        let host = Host { state: &state, info: &info, keys: &keys, images: images.clone(), clock: clock.clone() };
+        let on_host = host.instances(InstanceSessions::new(
+            as_user("system:cloud:sts"),
+            Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account)),
+            random.clone(),
+        ));
+        Instances::run(as_user("system:host:local"), on_host.map_err(fail)?, &informers, &runtime);
         let eks = cloud_eks::Config { host: HOST.into() };
         cloud_eks::ClusterControl::new(as_user("system:cloud:eks"), eks, Arc::new(HttpsProbe), clock.clone(), random)
             .run(&informers, &runtime);
@@ -178,6 +188,33 @@ impl Service {
         self.factory.stop_all().await;
         self.management.stop().await;
         self.engine.close().await;
+    }
+}
+
+/// What the instances of this host stand on.
+struct Host<'a> {
+    state: &'a StateDir,
+    info: &'a ServiceInfo,
+    keys: &'a Keys,
+    images: Arc<ImageStore>,
+    clock: SharedClock,
+}
+
+impl Host<'_> {
+    fn instances(self, sessions: InstanceSessions) -> std::io::Result<agent::instances::Config> {
+        Ok(agent::instances::Config {
+            host: HOST.into(),
+            service_id: self.info.instance.clone(),
+            account: self.info.account.clone(),
+            region: self.info.region.clone(),
+            directory: self.state.instances(),
+            images: self.images,
+            program: std::env::current_exe()?,
+            aws_authority: self.keys.authority.certificate_pem().to_owned(),
+            machine: Arc::new(machine),
+            credentials: Arc::new(RoleSessions { sessions, clock: self.clock.clone() }),
+            clock: self.clock,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The reconciler of Instance records of this host.
 
-use super::keeper::{Kept, keep};
+use super::keeper::{Kept, Services, keep};
 use super::node_file::{Machine, NodeFile};
 use super::plan::{Step, plan, released, status};
 use super::records::{Records, attached_to};
@@ -8,7 +8,9 @@ use super::sandbox::{Sandbox, present};
 use super::states::InstanceState;
 use super::INSTANCES;
 use crate::imds::{Imds, InstanceCredentials, MetadataSource};
+use crate::images::ImageServer;
 use client::Client;
+use images::ImageService;
 use meta::time::SharedClock;
 use meta::{Doc, Object, Reason, Status};
 use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime};
@@ -33,7 +35,7 @@ pub struct Config {
     pub region: String,
     /// Where each instance has its directory.
     pub directory: PathBuf,
-    pub images: PathBuf,
+    pub images: Arc<dyn ImageService>,
     /// Started as `<program> node --dir <directory>`.
     pub program: PathBuf,
     pub aws_authority: String,
@@ -130,7 +132,6 @@ impl Instances {
             cgroup: sandbox.cgroup_path().to_owned(),
             machine,
             aws_authority: self.config.aws_authority.clone(),
-            images: self.config.images.clone(),
         };
         let made = sandbox.clone();
         let made = tokio::task::spawn_blocking(move || made.create(&file)).await.map_err(|e| e.to_string())?;
@@ -138,7 +139,9 @@ impl Instances {
         let (records, at) = (self.records.clone(), (namespace.to_owned(), id.to_owned()));
         let source: MetadataSource = Arc::new(move || records.metadata(&at.0, &at.1));
         let imds = Imds::new(source, self.config.credentials.clone(), self.config.clock.clone())?;
-        let started = keep(sandbox, self.config.program.clone(), &network, imds, &self.runtime).await;
+        let images = ImageServer::new(self.config.images.clone());
+        let services = Services { imds, images };
+        let started = keep(sandbox, self.config.program.clone(), &network, services, &self.runtime).await;
         kept.insert(id.to_owned(), Arc::new(started.map_err(|e| format!("the node process cannot be started: {e}"))?));
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Keeps one instance's node process running and its metadata service answering, until it is told to stop.
 
 use super::sandbox::Sandbox;
+use crate::images::ImageServer;
 use crate::imds::{ADDRESS, Imds, socket_address};
 use ipnet::Ipv4Net;
 use node_os::link::Links;
@@ -34,12 +35,19 @@ impl Kept {
     }
 }
 
+/// What the host answers an instance.
+pub(super) struct Services {
+    pub imds: Imds,
+    pub images: ImageServer,
+}
+
 /// Adopts or starts the node process and serves its metadata. The error says why it could not be started.
-pub(super) async fn keep(sandbox: Sandbox, program: PathBuf, network: &NetNs, imds: Imds, runtime: &Runtime) -> io::Result<Kept> {
+pub(super) async fn keep(sandbox: Sandbox, program: PathBuf, network: &NetNs, services: Services, runtime: &Runtime) -> io::Result<Kept> {
     let kept = Kept { stop: runtime.stop.child_token(), tasks: TaskTracker::new() };
     let listener = metadata_listener(network).await?;
     let server = serve::Server { listener, tls: None, plain: true };
-    kept.tasks.spawn(server.run(Arc::new(imds), kept.tasks.clone(), kept.stop.clone()));
+    kept.tasks.spawn(server.run(Arc::new(services.imds), kept.tasks.clone(), kept.stop.clone()));
+    services.images.serve(&sandbox.images_socket(), &Runtime { tasks: kept.tasks.clone(), stop: kept.stop.clone() })?;
     let keeper = Keeper { sandbox, program, stop: kept.stop.clone() };
     let process = match keeper.process().await {
         Ok(process) => process,

@@ -11,7 +11,7 @@ mod sandbox;
 mod states;
 
 pub use controller::{Config, Instances};
-pub use node_file::{Machine, NodeFile};
+pub use node_file::{IMAGES_SOCKET, Machine, NODE_FILE, NodeFile};
 pub use plan::FINALIZER;
 pub use sandbox::{purge, service_cgroup};
 pub use states::InstanceState;

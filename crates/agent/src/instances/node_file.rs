@@ -13,6 +13,10 @@ pub struct Machine {
     pub addresses_per_interface: u32,
 }
 
+/// Where the agent answers the node's image calls, beneath the instance's directory.
+pub const IMAGES_SOCKET: &str = "run/images.sock";
+pub const NODE_FILE: &str = "node.json";
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NodeFile {
@@ -24,6 +28,4 @@ pub struct NodeFile {
     pub machine: Machine,
     /// Whom the AWS endpoint's certificate is from, in PEM.
     pub aws_authority: String,
-    /// Where the host's content store is, and its agent listens for pulls.
-    pub images: PathBuf,
 }

@@ -1,6 +1,6 @@
 //! An instance on the host: its directory, its cgroup, and the process in it. Everything here may be done again.
 
-use super::node_file::NodeFile;
+use super::node_file::{IMAGES_SOCKET, NODE_FILE, NodeFile};
 use node_os::cgroup::{self, Cgroup, Limits};
 use node_os::netns::{self, NetNs};
 use node_os::process::{Detached, ProcessId};
@@ -11,7 +11,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const PROCESS_FILE: &str = "process.json";
-const NODE_FILE: &str = "node.json";
 /// What a node and the shims of its pods need, beside the pods' own cgroups.
 const MAX_PIDS: i64 = 1 << 15;
 const CPU_PERIOD_US: u64 = 100_000;
@@ -41,6 +40,10 @@ impl Sandbox {
 
     pub fn cgroup_path(&self) -> &Path {
         self.cgroup.path()
+    }
+
+    pub fn images_socket(&self) -> PathBuf {
+        self.directory.join(IMAGES_SOCKET)
     }
 
     /// None: not made yet, or not any more.
