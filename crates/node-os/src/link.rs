@@ -2,7 +2,7 @@
 //! gone is success, so that whoever reconciles may repeat itself.
 
 use crate::netns::NetNs;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use ipnet::Ipv4Net;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
@@ -134,6 +134,24 @@ impl Links {
                 error if error.raw_os_error() == Some(nix::libc::ENODEV) => Ok(None),
                 error => Err(error),
             },
+        }
+    }
+
+    /// Waits until there is a link of this name and it is up.
+    pub async fn until_up(&self, name: &str) -> io::Result<Link> {
+        let runtime = tokio::runtime::Handle::current();
+        let (connection, _, mut changes) = self.namespace.run(|| {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[rtnetlink::MulticastGroup::Link])
+        })?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        loop {
+            if let Some(link) = self.find(name).await?.filter(|link| link.up) {
+                return Ok(link);
+            }
+            let ended = || io::Error::new(io::ErrorKind::BrokenPipe, "the kernel's notes of links ended");
+            changes.next().await.ok_or_else(ended)?;
         }
     }
 
