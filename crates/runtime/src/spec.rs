@@ -55,7 +55,12 @@ pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<V
             linux["seccomp"] = profile;
         }
     }
-    let mounts: Vec<Value> = standard_mounts(container).into_iter().chain(container.mounts.iter().map(bind)).collect();
+    let mut standard = standard_mounts(container);
+    if around.sandbox.share_process_namespace {
+        // The library finds out what to mount there from /proc/<its own pid>, which is another's in a shared namespace.
+        standard.retain(|mount| mount["type"] != "cgroup");
+    }
+    let mounts: Vec<Value> = standard.into_iter().chain(container.mounts.iter().map(bind)).collect();
     Ok(json!({
         "ociVersion": "1.1.0",
         "root": {"path": around.rootfs, "readonly": security.readonly_rootfs},
@@ -90,16 +95,21 @@ pub fn process(container: &ContainerConfig, identity: &Identity, capabilities: &
     let prefixed: Vec<String> = capabilities.iter().map(|name| format!("CAP_{name}")).collect();
     // A user other than root gets them only into the bounding set, as with every runtime without ambient capabilities.
     let held: &[String] = if identity.uid == 0 { &prefixed } else { &[] };
+    // The library loads the filter before it drops privileges only if this is absent, not if it is false.
+    let no_new_privileges = container.security.no_new_privileges.then_some(true);
     let cwd = [&container.working_dir, &container.image.working_dir].into_iter().find(|dir| !dir.is_empty());
-    Ok(json!({
+    let mut process = json!({
         "terminal": container.tty,
         "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": identity.groups},
         "args": arguments,
         "env": environment(container, &identity.home),
         "cwd": cwd.map_or("/", String::as_str),
         "capabilities": {"bounding": prefixed, "effective": held, "permitted": held},
-        "noNewPrivileges": container.security.no_new_privileges,
-    }))
+    });
+    if let Some(flag) = no_new_privileges {
+        process["noNewPrivileges"] = flag.into();
+    }
+    Ok(process)
 }
 
 /// A command replaces both entrypoint and cmd of the image; arguments replace cmd alone.
@@ -196,9 +206,9 @@ fn bind(mount: &Mount) -> Value {
 
 fn propagation_of_root(mounts: &[Mount]) -> &'static str {
     match mounts.iter().map(|mount| mount.propagation).max_by_key(|propagation| *propagation as u8) {
-        Some(Propagation::Bidirectional) => "rshared",
-        Some(Propagation::HostToContainer) => "rslave",
-        _ => "rprivate",
+        Some(Propagation::Bidirectional) => "shared",
+        Some(Propagation::HostToContainer) => "slave",
+        _ => "private",
     }
 }
 

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 /// What a program gets that could not be started: upstream's StartError.
 const CANNOT_START: i32 = 128;
+const START_ERROR: &str = "StartError";
 
 pub struct Container {
     pub status: ContainerStatus,
@@ -50,7 +51,7 @@ impl Container {
         if made.is_err() {
             // What was made of it must not stay; the reason why it failed is what counts.
             drop(root::unmount(&directory));
-            drop(cgroup.remove());
+            drop(cgroup.kill_all().and_then(|()| cgroup.remove()));
             drop(directory.remove());
         }
         made
@@ -183,10 +184,8 @@ impl Container {
         if let Err(error) = started {
             let text = words(&error);
             self.status.message.clone_from(&text);
-            self.status.reason = "StartError".into();
-            self.kill(now_ns)?;
-            self.status.exit_code = CANNOT_START;
-            self.directory.write_status(&self.status).map_err(io_error)?;
+            self.status.reason = START_ERROR.into();
+            self.signal(Signal::SIGKILL as i32)?;
             return Err(Error::Create(format!("failed to start container: {text}")));
         }
         self.status.state = ContainerState::Running;
@@ -221,7 +220,8 @@ impl Container {
         if self.handle.take().is_none() {
             return;
         }
-        let code = exit_code(self.pid());
+        let ended_with = exit_code(self.pid());
+        let code = if self.status.reason == START_ERROR { CANNOT_START } else { ended_with };
         self.outputs.drain(now_ns);
         let killed_for_memory = code == 137 && self.cgroup.usage().oom_kills > 0;
         self.status.state = ContainerState::Exited;
@@ -251,16 +251,9 @@ impl Container {
         }
     }
 
-    pub fn kill(&mut self, now_ns: i64) -> Result<()> {
-        if self.handle.is_some() {
-            self.signal(Signal::SIGKILL as i32)?;
-            self.ended(now_ns);
-        }
-        self.cgroup.kill_all().map_err(io_error)
-    }
-
-    pub fn remove(&mut self, now_ns: i64) -> Result<()> {
-        self.kill(now_ns)?;
+    /// To be called when nothing of it runs any more.
+    pub fn remove(&mut self) -> Result<()> {
+        self.cgroup.kill_all().map_err(io_error)?;
         self.outputs.close();
         root::unmount(&self.directory).map_err(io_error)?;
         self.cgroup.remove().map_err(io_error)?;
