@@ -142,6 +142,7 @@ where
         stderr: Some(stderr).filter(|_| wanted.stderr),
         resize: channels.incoming(4).filter(|_| wanted.tty).map(|incoming| Resizes { incoming, unread: Vec::new() }),
     };
+    channels.drop_unread();
     let outcome = command(session).await;
     error.send(Bytes::from(outcome.status().to_string())).await?;
     channels.close().await;

@@ -15,7 +15,6 @@ pub(super) const HEAD_BYTES: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     ProtocolError = 1,
-    InvalidStream = 2,
     RefusedStream = 3,
     Cancel = 5,
 }

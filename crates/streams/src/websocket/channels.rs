@@ -31,6 +31,11 @@ impl Channels {
         self.incoming.get_mut(channel)?.take()
     }
 
+    /// What is sent on channels that nobody took is dropped from now on, and holds nothing up.
+    pub fn drop_unread(&mut self) {
+        self.incoming = Default::default();
+    }
+
     pub fn outgoing(&self, channel: u32) -> Outgoing {
         Outgoing { stream: channel, out: self.out.clone(), window: self.window.clone(), shared: self.window.clone() }
     }
