@@ -1,1 +1,8 @@
-//! Speaks to the kernel: namespaces, links, mounts, cgroups and processes.
+//! Speaks to the kernel: namespaces, sockets inside them, cgroups and processes. Knows nothing of Kubernetes or AWS.
+
+pub mod cgroup;
+pub mod link;
+pub mod net;
+pub mod netns;
+pub mod process;
+pub mod unix;
