@@ -173,9 +173,14 @@ mod tests {
         let one = Digest::of(b"one");
         let by_digest = format!("a@{one}");
         let with_tag = format!("a:whatever@{one}");
-        for (name, expected) in
-            [("a:1", Some("two")), ("a:2", Some("one")), ("b:1", Some("one")), ("c", None), (&by_digest, Some("one")), (&with_tag, Some("one"))]
-        {
+        for (name, expected) in [
+            ("a:1", Some("two")),
+            ("a:2", Some("one")),
+            ("b:1", Some("one")),
+            ("c", None),
+            (&by_digest, Some("one")),
+            (&with_tag, Some("one")),
+        ] {
             let found = index.find(&Wanted::parse(name).expect(name)).map(|entry| entry.id.clone());
             assert_eq!(found, expected.map(|id| Digest::of(id.as_bytes())), "{name}");
         }

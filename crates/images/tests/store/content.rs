@@ -24,7 +24,9 @@ pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
         header.set_entry_type(EntryType::Regular);
         header.set_mode(0o644);
         header.set_size(bytes.len() as u64);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         tar.append_data(&mut header, name, *bytes).expect("an entry");
     }
     tar.into_inner().expect("a tar")
@@ -75,11 +77,14 @@ impl Made {
 
     /// As an OCI archive under these names.
     pub fn archive(&self, names: &[&str]) -> Vec<u8> {
-        let entries: Vec<Value> = names.iter().map(|name| {
-            let mut entry = descriptor(OCI_MANIFEST, &self.manifest);
-            entry["annotations"] = json!({"io.containerd.image.name": name});
-            entry
-        }).collect();
+        let entries: Vec<Value> = names
+            .iter()
+            .map(|name| {
+                let mut entry = descriptor(OCI_MANIFEST, &self.manifest);
+                entry["annotations"] = json!({"io.containerd.image.name": name});
+                entry
+            })
+            .collect();
         oci_archive(&json!(entries), &self.blobs())
     }
 }
@@ -89,11 +94,14 @@ pub fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
 }
 
 pub fn index(entries: &[(&Made, &str)]) -> Vec<u8> {
-    let entries: Vec<Value> = entries.iter().map(|(made, architecture)| {
-        let mut entry = descriptor(OCI_MANIFEST, &made.manifest);
-        entry["platform"] = json!({"os": "linux", "architecture": architecture});
-        entry
-    }).collect();
+    let entries: Vec<Value> = entries
+        .iter()
+        .map(|(made, architecture)| {
+            let mut entry = descriptor(OCI_MANIFEST, &made.manifest);
+            entry["platform"] = json!({"os": "linux", "architecture": architecture});
+            entry
+        })
+        .collect();
     json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).to_string().into_bytes()
 }
 
@@ -166,7 +174,10 @@ pub fn tidy(images: &Path, store: &Store) -> bool {
     layers.sort();
     layers.dedup();
     let whole = layers.iter().all(|layer| layer.is_dir());
-    whole && count(&images.join("layers")) == layers.len() && count(&images.join("work")) == 0 && !images.join("index.new").exists()
+    whole
+        && count(&images.join("layers")) == layers.len()
+        && count(&images.join("work")) == 0
+        && !images.join("index.new").exists()
 }
 
 fn count(directory: &Path) -> usize {

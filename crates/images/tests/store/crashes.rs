@@ -31,7 +31,8 @@ fn child() {
 #[test]
 fn killed_while_loading() {
     let directory = tempfile::tempdir().expect("a directory");
-    let made: Vec<Made> = (0..3u8).map(|n| Made::new(&[("base", &[9; FILE_BYTES]), ("top", &[n; FILE_BYTES])], "amd64")).collect();
+    let made: Vec<Made> =
+        (0..3u8).map(|n| Made::new(&[("base", &[9; FILE_BYTES]), ("top", &[n; FILE_BYTES])], "amd64")).collect();
     for (number, image) in made.iter().enumerate() {
         let archive = image.archive(&[&format!("image{number}")]);
         fs::write(directory.path().join(format!("{number}.tar")), archive).expect("written");

@@ -87,7 +87,12 @@ async fn failures_in_containerds_words() {
     registry.set(Fault::None, Auth::None);
     let missing = format!("{}/a/b:2", registry.address);
     check(home.store.pull_image(&missing, None).await, "refused", &format!("{missing}: not found"), &missing);
-    check(home.store.pull_image("127.0.0.1:1/x", None).await, "unreachable", "dial tcp 127.0.0.1:1: connect: connection refused", "127.0.0.1:1/x:latest");
+    check(
+        home.store.pull_image("127.0.0.1:1/x", None).await,
+        "unreachable",
+        "dial tcp 127.0.0.1:1: connect: connection refused",
+        "127.0.0.1:1/x:latest",
+    );
     let invalid = home.store.pull_image("x y", None).await;
     assert_eq!(invalid, Err(PullError::InvalidName("couldn't parse image name \"x y\": invalid reference format".into())));
     assert!(home.store.pull_image(&name, None).await.is_ok(), "nothing of the failures stays");
