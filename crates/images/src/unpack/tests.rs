@@ -20,7 +20,7 @@ fn header((kind, path, link, mode, content): Row<'_>) -> Header {
     header.set_mtime(1_000_000);
     header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
     header.as_mut_bytes()[157..157 + link.len()].copy_from_slice(link.as_bytes());
-    header.set_gid(0);
+    // The group stays unset, which stands for root's.
     header.set_uid(if kind == FILE { 7 } else { 0 });
     header.set_device_major(1).expect("a device");
     header.set_device_minor(3).expect("a device");
