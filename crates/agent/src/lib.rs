@@ -4,7 +4,9 @@
 //! and stops control planes is handed in.
 
 mod control_plane;
+mod images;
 mod plan;
 
 pub use control_plane::{Agent, ControlPlaneFactory, Endpoint};
+pub use images::ImageServer;
 pub use plan::{ControlPlaneSpec, FINALIZER};

@@ -6,6 +6,7 @@ mod caller;
 mod control_plane;
 pub mod control_socket;
 mod factory;
+mod image_requests;
 mod keys;
 mod management;
 mod probe;

@@ -18,6 +18,7 @@ use aws_service::{Endpoint, Limits, Service as AwsService, SharedRandom, SystemR
 use aws_wire::token::Hosts;
 use client::Client;
 use cloud_sts::{CredentialVerifier, SealingKeys};
+use images::{PullError, Store as ImageStore};
 use meta::time::SharedClock;
 use meta::{SystemClock, User};
 use reconcile::{Informers, Runtime};
@@ -68,6 +69,8 @@ pub enum ServiceError {
     Keys(#[from] KeysError),
     #[error("the account cannot be prepared: {0}")]
     Bootstrap(#[from] meta::Status),
+    #[error("the image store in the state directory cannot be opened: {0}")]
+    Images(PullError),
     #[error("internal: {0}")]
     Internal(String),
 }
@@ -77,6 +80,8 @@ pub struct Service {
     pub state: StateDir,
     pub info: ServiceInfo,
     pub admin: Client,
+    /// The host's images.
+    pub images: Arc<ImageStore>,
     management: ControlPlane,
     factory: Arc<Factory>,
     engine: Engine,
@@ -102,6 +107,7 @@ impl Service {
         state.create().map_err(fail)?;
         progress("opening the store");
         let engine = open_store(&state, config).await?;
+        let images = open_images(&state).await?;
         let random: SharedRandom = Arc::new(SystemRandom);
         let runtime = Runtime::new();
         let keys = service_keys(&state, &clock).await?;
@@ -153,7 +159,7 @@ impl Service {
         let listening = serve::Server { listener, tls: Some(Arc::new(tls)), plain: true };
         runtime.tasks.spawn(listening.run(Arc::new(AwsHandler(endpoint)), runtime.tasks.clone(), runtime.stop.clone()));
         state.write_info(&info).map_err(fail)?;
-        Ok(Self { state, info, admin, management, factory, engine, runtime })
+        Ok(Self { state, info, admin, images, management, factory, engine, runtime })
     }
 
     /// Stops taking requests, then the clusters, then the management plane, then the store.
@@ -188,6 +194,12 @@ async fn open_store(state: &StateDir, config: &Config) -> Result<Engine, Service
         Err(storage::Error::Locked { .. }) => Err(ServiceError::Locked { dir }),
         other => other.map_err(ServiceError::Store),
     }
+}
+
+async fn open_images(state: &StateDir) -> Result<Arc<ImageStore>, ServiceError> {
+    let path = state.images();
+    let opened = tokio::task::spawn_blocking(move || ImageStore::open(&path, images::Options::default()));
+    opened.await.map_err(|e| ServiceError::Internal(e.to_string()))?.map(Arc::new).map_err(ServiceError::Images)
 }
 
 /// The service's own authority and token key.

@@ -54,6 +54,10 @@ impl StateDir {
     pub fn store(&self) -> PathBuf {
         self.0.join("store")
     }
+    /// The host's content store of images.
+    pub fn images(&self) -> PathBuf {
+        self.0.join("images")
+    }
     pub fn control_socket(&self) -> PathBuf {
         self.0.join("control.sock")
     }
