@@ -1,6 +1,7 @@
 //! The gRPC health protocol (grpc.health.v1.Health/Check): one unary call over HTTP/2 without TLS, as upstream makes it.
 
 use super::attempt::dial_error;
+use super::http::driven;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
@@ -43,10 +44,7 @@ async fn exchange(network: &NetNs, address: SocketAddr, service: &str) -> Result
         let code = early.or_else(|| collected.trailers().and_then(status)).unwrap_or(2);
         Ok::<_, String>((code, collected.to_bytes()))
     };
-    let (code, body) = tokio::select! {
-        outcome = call => outcome?,
-        ended = connection => return Err(broken(&ended.err().map_or_else(|| "EOF".to_owned(), |error| error.to_string()))),
-    };
+    let (code, body) = driven(call, connection).await?;
     match code {
         0 if serving(&body) => Ok(()),
         0 => Err("service unhealthy (responded with \"NOT_SERVING\")".into()),

@@ -73,10 +73,17 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, get:
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     let request = request(get)?;
     let exchange = sender.send_request(request);
-    // The connection is driven by this very task and ends with the attempt.
+    let answer = driven(exchange, connection).await;
+    answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
+}
+
+/// Drives a connection on this very task for as long as an exchange over it takes: it ends with the attempt. A connection
+/// may end before its last answer is taken.
+pub async fn driven<T, C>(exchange: impl Future<Output = T>, connection: impl Future<Output = C>) -> T {
+    let (mut exchange, mut connection) = (std::pin::pin!(exchange), std::pin::pin!(connection));
     tokio::select! {
-        answer = exchange => answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string()),
-        ended = connection => Err(ended.err().map_or_else(|| "EOF".into(), |error| error.to_string())),
+        answer = exchange.as_mut() => answer,
+        _ended = connection.as_mut() => exchange.await,
     }
 }
 
