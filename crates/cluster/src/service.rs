@@ -144,14 +144,9 @@ impl Service {
         let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
         // Set once, here.
         drop(late.set(endpoint.clone()));
-        let inside = VpcEndpoint {
-            endpoint: endpoint.clone(),
-            keys: keys.clone(),
-            clock: clock.clone(),
-            region: config.region.clone(),
-        };
-        let network =
-            Network { instance: info.instance.clone(), region: config.region.clone(), services: Arc::new(inside) };
+        let inside =
+            VpcEndpoint { endpoint: endpoint.clone(), keys: keys.clone(), clock: clock.clone(), region: config.region.clone() };
+        let network = Network { instance: info.instance.clone(), region: config.region.clone(), services: Arc::new(inside) };
         let agent = Agent::new(as_user("system:host:local"), HOST, factory.clone()).with_network(network);
         let queue = agent.run(&informers, &runtime);
         // As above.

@@ -28,7 +28,8 @@ pub struct Wiring {
 /// `eni` and 11 hexadecimal digits: as long as the name of a link may be.
 pub fn link_name(sandbox: &str) -> String {
     // FNV-1a, of which 44 bits are kept.
-    let hash = sandbox.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        sandbox.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{PREFIX}{:011x}", hash & 0xfff_ffff_ffff)
 }
 
