@@ -183,19 +183,16 @@ impl Links {
         Ok(messages.iter().filter_map(address).collect())
     }
 
+    /// Those of `lo` only answer: the kernel never picks them as the source of a packet to elsewhere.
     pub async fn add_address(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
-        self.add_adjusted(link, address, |_| {}).await
+        let scope = if link == LOOPBACK { AddressScope::Host } else { AddressScope::Universe };
+        self.add_adjusted(link, address, |message| message.header.scope = scope).await
     }
 
     /// An address whose network is reached by another link.
     pub async fn add_address_without_route(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
         let flags = AddressAttribute::Flags(AddressFlags::Noprefixroute);
         self.add_adjusted(link, address, |message| message.attributes.push(flags)).await
-    }
-
-    /// An address of `lo` that only answers: the kernel never picks it as the source of a packet to elsewhere.
-    pub async fn add_local_address(&self, address: Ipv4Addr) -> io::Result<()> {
-        self.add_adjusted(LOOPBACK, address.into(), |message| message.header.scope = AddressScope::Host).await
     }
 
     async fn add_adjusted(&self, link: u32, net: Ipv4Net, adjust: impl FnOnce(&mut AddressMessage)) -> io::Result<()> {

@@ -122,7 +122,7 @@ async fn addresses_that_only_answer_are_no_source() {
     }
     let local = Ipv4Addr::new(169, 254, 169, 254);
     for _ in 0..2 {
-        links.add_local_address(local).await.expect("an address of lo");
+        links.add_address(LOOPBACK, local.into()).await.expect("an address of lo");
         links.add_address_without_route(link, net("10.0.0.1/24")).await.expect("an address");
     }
     other.add_address(far, net("10.0.0.2/24")).await.expect("an address");

@@ -101,7 +101,7 @@ async fn router() -> Links {
     let links = Links::open(&netns::create("router").expect("made")).expect("netlink");
     links.sysctl("net/ipv4/ip_forward", "1").expect("forwarding");
     links.set_up(LOOPBACK).await.expect("up");
-    links.add_local_address(Ipv4Addr::new(10, 0, 0, 1)).await.expect("a gateway");
+    links.add_address(LOOPBACK, Ipv4Addr::new(10, 0, 0, 1).into()).await.expect("a gateway");
     links
 }
 

@@ -54,7 +54,7 @@ impl Router {
             Step::Disconnect(link) => self.links.delete(link).await,
             Step::DeleteNamespace(name) => netns::delete(name),
             Step::RemoveLocal(address) => self.links.delete_address(LOOPBACK, (*address).into()).await,
-            Step::AddLocal(address) => self.links.add_local_address(*address).await,
+            Step::AddLocal(address) => self.links.add_address(LOOPBACK, (*address).into()).await,
             Step::Connect(interface) => self.connect(interface).await,
             Step::PutPath(path) => self.links.put_route(&self.route(path).await?).await,
         }

@@ -213,7 +213,12 @@ impl VpcControl {
             let ready =
                 wanted.interfaces.get(&link).filter(|_| self.permitted.is_ok() && !failed.iter().any(|(name, _)| *name == link));
             self.note(doc, ready);
-            if text(doc, "/spec/host") == self.place.host && (doc["status"]["realised"] == true) != ready.is_some() {
+            // What is detached names no host any more.
+            let host = text(doc, "/spec/host");
+            if !host.is_empty() && host != self.place.host {
+                continue;
+            }
+            if (doc["status"]["realised"] == true) != ready.is_some() {
                 let patch = json!({"metadata": {"uid": doc["metadata"]["uid"]}, "status": {"realised": ready.is_some()}});
                 self.patch(doc, "status", patch).await?;
             }

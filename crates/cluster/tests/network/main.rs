@@ -168,7 +168,7 @@ async fn a_restart_mends_only_the_difference() {
     for route in routes.iter().filter(|route| route.via.is_some()) {
         router.delete_route(route).await.expect("deleted");
     }
-    router.add_local_address(Ipv4Addr::new(172, 31, 99, 99)).await.expect("added");
+    router.add_address(LOOPBACK, Ipv4Addr::new(172, 31, 99, 99).into()).await.expect("added");
     let unfinished = router.need("v0000000011").await.expect("a link");
     let mut again = world.agent();
     again.serving().await;
