@@ -5,9 +5,13 @@
 
 mod control_plane;
 pub mod dns;
+mod images;
+pub mod imds;
+pub mod instances;
 mod plan;
 pub mod vpc;
 
 pub use control_plane::{Agent, ControlPlaneFactory, Endpoint, Network};
+pub use images::ImageServer;
 pub use plan::{ControlPlaneSpec, FINALIZER};
 pub use vpc::{PlaneNetwork, VpcServices};

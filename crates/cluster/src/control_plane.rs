@@ -5,7 +5,7 @@ use apiserver::{ApiServer, CallerVerifier, Config, HttpHandler, MAX_OBJECT_BYTES
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
-use controllers::KindFacts;
+use controllers::{KindFacts, NodeNames};
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -111,12 +111,20 @@ impl ControlPlane {
     }
 
     /// Starts what makes the cluster's objects true.
-    pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, clock: &SharedClock) {
+    pub fn start_controllers(
+        &self,
+        kinds: Arc<[KindFacts]>,
+        keys: &Keys,
+        node_names: Option<Arc<dyn NodeNames>>,
+        clock: &SharedClock,
+    ) {
         let server = self.server.clone();
         controllers::start(controllers::Context {
             client: Arc::new(move |user| server.client(user)),
             kinds,
             root_ca_pem: keys.authority.certificate_pem().to_owned(),
+            authority: Some(keys.authority.clone()),
+            node_names,
             clock: clock.clone(),
             runtime: self.runtime.clone(),
         });

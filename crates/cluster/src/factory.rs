@@ -3,6 +3,7 @@
 use crate::access::AccessFeed;
 use crate::caller::{LateEndpoint, TokenCaller};
 use crate::control_plane::{ControlPlane, Plan};
+use crate::instances::InstanceIndex;
 use crate::keys::{Keys, SigningKeys};
 use crate::management::CONTROL_PLANE_KEYS;
 use crate::plane_network::{LateNetwork, Presence};
@@ -34,6 +35,7 @@ pub struct Factory {
     pub client: Client,
     pub engine: Engine,
     pub access: Arc<AccessFeed>,
+    pub instances: InstanceIndex,
     pub signing_keys: SigningKeys,
     pub endpoint: LateEndpoint,
     pub hosts: Hosts,
@@ -129,6 +131,7 @@ impl Factory {
             cluster: spec.cluster_name.clone(),
             hosts: self.hosts.clone(),
             endpoint: self.endpoint.clone(),
+            instances: self.instances.clone(),
             clock: self.clock.clone(),
         };
         let minor = self.minor(&spec.version).await?;
@@ -146,7 +149,7 @@ impl Factory {
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
-        plane.start_controllers(minor.kinds, &keys, &self.clock);
+        plane.start_controllers(minor.kinds, &keys, Some(Arc::new(self.instances.clone())), &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
         let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
         let names = vec![address.ip().to_string(), service_address.to_string()];

@@ -6,6 +6,8 @@ mod caller;
 mod control_plane;
 pub mod control_socket;
 mod factory;
+mod image_requests;
+mod instances;
 mod keys;
 mod management;
 mod plane_network;

@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod link;
+pub mod mounts;
 pub mod net;
 pub mod netns;
 pub mod process;
