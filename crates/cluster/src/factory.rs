@@ -135,6 +135,7 @@ impl Factory {
             clock: self.clock.clone(),
         };
         let minor = self.minor(&spec.version).await?;
+        let network = LateNetwork::default();
         let service_cidr: ipnet::Ipv4Net =
             spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?;
         let plan = Plan {
@@ -153,7 +154,7 @@ impl Factory {
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
         let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
         let names = vec![address.ip().to_string(), service_address.to_string()];
-        let presence = Presence::new(keys, self.clock.clone(), names, LateNetwork::default());
+        let presence = Presence::new(keys, self.clock.clone(), names, network);
         Ok(Running { plane: Arc::new(plane), endpoint, presence: Arc::new(presence) })
     }
 
