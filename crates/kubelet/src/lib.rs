@@ -1,1 +1,16 @@
-//! The kubelet.
+//! The kubelet: makes the pods of one node true, over a container runtime, an image service and a pod network.
+
+pub mod config;
+pub mod events;
+pub mod lookup;
+pub mod parts;
+pub mod pod;
+
+pub use config::{Capacity, Config, SystemInfo};
+pub use events::Events;
+pub use lookup::{FoundContainer, FoundPod, LookupError, PodLookup};
+pub use parts::{
+    EnvError, EnvFacts, Environment, NetworkError, PodNetwork, Prepared, ProbeKind, ProbeResult, ProbeTarget, Prober,
+    VolumeError, Volumes,
+};
+pub use pod::{ContainerKind, ContainerView, PodView};
