@@ -1,6 +1,7 @@
 //! What instances of this host need of the cloud's services: credentials of their roles, hardware of their types, and who
 //! they are when they come to a cluster.
 
+use crate::state_dir::StateDir;
 use agent::imds::{Credentials, InstanceCredentials};
 use agent::instances::Machine;
 use aws_wire::InstanceType;
@@ -12,7 +13,7 @@ use meta::time::SharedClock;
 use reconcile::{Informer, Informers};
 use std::sync::Arc;
 
-const INSTANCES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "instances");
+pub const INSTANCES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "instances");
 const NETWORK_INTERFACES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "networkinterfaces");
 const MIB: u64 = 1 << 20;
 
@@ -52,6 +53,16 @@ fn host_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     total.map_or(u64::MAX, |kilobytes| kilobytes * 1024)
+}
+
+/// Removes everything outside the state directory that its service has made, and unmounts what is beneath it. No process of
+/// the service needs to run any more, or ever again.
+pub fn purge(state: &StateDir) -> std::io::Result<()> {
+    match state.read_info()? {
+        Some(info) => agent::instances::purge(&info.instance, state.path()),
+        // Nothing is made before the service has written down who it is.
+        None => Ok(()),
+    }
 }
 
 /// The instances that there are, by their ids.

@@ -19,6 +19,7 @@ mod vpc_endpoint;
 
 pub use control_plane::{ControlPlane, ControlPlaneError, Plan};
 pub use control_socket::wait_for_release;
+pub use instances::purge;
 pub use keys::{Keys, KeysError, SigningKeys};
 pub use plane_network::LateNetwork;
 pub use service::{Config, Service, ServiceError};

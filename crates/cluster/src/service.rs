@@ -153,6 +153,8 @@ impl Service {
         let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
         // Set once, here.
         drop(late.set(endpoint.clone()));
+        // Before anything is made outside the state directory: whoever purges it finds that by its id.
+        state.write_info(&info).map_err(fail)?;
         let inside =
             VpcEndpoint { endpoint: endpoint.clone(), keys: keys.clone(), clock: clock.clone(), region: config.region.clone() };
         let network = Network { instance: info.instance.clone(), region: config.region.clone(), services: Arc::new(inside) };
@@ -173,7 +175,6 @@ impl Service {
         let tls = server_tls(&keys, &["127.0.0.1".into(), "localhost".into()], &clock)?;
         let listening = serve::Server { listener, tls: Some(Arc::new(tls)), plain: true };
         runtime.tasks.spawn(listening.run(Arc::new(AwsHandler(endpoint)), runtime.tasks.clone(), runtime.stop.clone()));
-        state.write_info(&info).map_err(fail)?;
         Ok(Self { state, info, admin, images, management, factory, engine, runtime })
     }
 

@@ -139,6 +139,24 @@ impl Links {
         }
     }
 
+    /// Waits until there is a link of this name and it is up.
+    pub async fn until_up(&self, name: &str) -> io::Result<Link> {
+        let runtime = tokio::runtime::Handle::current();
+        let (connection, _, mut changes) = self.namespace.run(|| {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[rtnetlink::MulticastGroup::Link])
+        })?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        loop {
+            if let Some(link) = self.find(name).await?.filter(|link| link.up) {
+                return Ok(link);
+            }
+            let ended = || io::Error::new(io::ErrorKind::BrokenPipe, "the kernel's notes of links ended");
+            changes.next().await.ok_or_else(ended)?;
+        }
+    }
+
     pub async fn need(&self, name: &str) -> io::Result<Link> {
         self.find(name).await?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}")))
     }
