@@ -21,7 +21,9 @@ mod versions;
 
 pub use access_policies::ACCESS_POLICIES;
 pub use control::{ClusterControl, ReadyProbe};
-pub use records::{ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, records};
+pub use records::{
+    ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, NODEGROUP_LABEL, NODEGROUPS, UPDATES, records,
+};
 pub use service::{Config, Eks};
 pub use states::{ClusterStatus, ControlPlanePhase};
 pub use versions::{DEFAULT_VERSION, VERSIONS, Version};

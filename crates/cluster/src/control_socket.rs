@@ -43,6 +43,7 @@ pub struct ServiceStatus {
     pub region: String,
     pub pid: u32,
     pub clusters: Vec<ClusterStatus>,
+    pub instances: Vec<InstanceStatus>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,6 +53,19 @@ pub struct ClusterStatus {
     pub version: String,
     pub status: String,
     pub endpoint: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceStatus {
+    pub id: String,
+    pub instance_type: String,
+    pub zone: String,
+    pub address: String,
+    /// As EC2 names it.
+    pub state: String,
+    /// Why it is not running, if it should be.
+    pub message: String,
 }
 
 /// Listens; what an earlier process left behind is replaced (the store's lock says that it is gone).
@@ -105,23 +119,41 @@ pub(crate) async fn say(stream: &mut UnixStream, line: &impl Serialize) -> io::R
 
 async fn status(service: &Service) -> meta::status::Result<ServiceStatus> {
     let clusters = service.admin.list(cloud_eks::CLUSTERS, "", client::Options::default()).await?;
-    let of = |doc: meta::Doc| {
-        let text = |pointer: &str| doc.pointer(pointer).and_then(meta::Doc::as_str).unwrap_or_default().to_owned();
-        ClusterStatus {
-            name: text("/spec/name"),
-            version: text("/spec/version"),
-            status: text("/status/phase"),
-            endpoint: text("/status/endpoint"),
-        }
-    };
+    let instances = service.admin.list(crate::instances::INSTANCES, "", client::Options::default()).await?;
     let info = &service.info;
     Ok(ServiceStatus {
         endpoint: info.endpoint.clone(),
         account: info.account.clone(),
         region: info.region.clone(),
         pid: info.pid,
-        clusters: clusters.items.iter().map(|o| of(o.to_doc())).collect(),
+        clusters: clusters.items.iter().map(|record| cluster_status(&record.to_doc())).collect(),
+        instances: instances.items.iter().map(|record| instance_status(&record.to_doc())).collect(),
     })
+}
+
+fn text(doc: &meta::Doc, pointer: &str) -> String {
+    doc.pointer(pointer).and_then(meta::Doc::as_str).unwrap_or_default().to_owned()
+}
+
+fn cluster_status(doc: &meta::Doc) -> ClusterStatus {
+    ClusterStatus {
+        name: text(doc, "/spec/name"),
+        version: text(doc, "/spec/version"),
+        status: text(doc, "/status/phase"),
+        endpoint: text(doc, "/status/endpoint"),
+    }
+}
+
+fn instance_status(doc: &meta::Doc) -> InstanceStatus {
+    let state = text(doc, "/status/state");
+    InstanceStatus {
+        id: text(doc, "/metadata/name"),
+        instance_type: text(doc, "/spec/instanceType"),
+        zone: text(doc, "/spec/availabilityZone"),
+        address: text(doc, "/status/network/privateIpAddress"),
+        state: if state.is_empty() { "pending".into() } else { state },
+        message: text(doc, "/status/message"),
+    }
 }
 
 /// Asks the service at `path`. None when nobody listens there.

@@ -6,6 +6,7 @@ pub mod lookup;
 pub mod parts;
 pub mod pod;
 pub mod probes;
+pub mod server;
 
 pub use config::{Capacity, Config, SystemInfo};
 pub use events::Events;

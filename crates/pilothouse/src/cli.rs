@@ -36,8 +36,8 @@ pub enum Command {
     /// Start the service
     #[command(after_help = "Example:\n  pilothouse up --state-dir ./state --port 4570 --detach")]
     Up(Up),
-    /// Stop the service
-    #[command(after_help = "Example:\n  pilothouse down --purge    also removes clusters, credentials and all other state")]
+    /// Stop the service; instances and their containers go on running, and the next `up` takes them over
+    #[command(after_help = "Example:\n  pilothouse down --purge    also ends instances and removes clusters, credentials and all other state")]
     Down(Down),
     /// Print the exports that point a shell's AWS clients at the service
     #[command(after_help = "Example:\n  eval \"$(pilothouse env)\"")]
@@ -48,8 +48,11 @@ pub enum Command {
     /// Load, list and remove container images of the service's host
     #[command(subcommand, after_help = IMAGE_EXAMPLES)]
     Image(Image),
-    /// Show the service and its clusters
+    /// Show the service, its clusters and its instances
     Status(Status),
+    /// Be the node of an instance; started by the service
+    #[command(hide = true)]
+    Node(Node),
     /// Print a completion script
     #[command(after_help = "Example:\n  source <(pilothouse completion bash)")]
     Completion { shell: clap_complete::Shell },
@@ -81,10 +84,17 @@ pub struct Up {
 }
 
 #[derive(Args)]
+pub struct Node {
+    /// The instance's directory
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+#[derive(Args)]
 pub struct Down {
     #[command(flatten)]
     pub state: State,
-    /// Also remove all state: clusters, records, credentials
+    /// Also end all instances and remove all state: clusters, records, credentials. Works without a running service
     #[arg(long)]
     pub purge: bool,
 }

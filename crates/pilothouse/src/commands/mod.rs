@@ -4,6 +4,7 @@ mod configure;
 mod down;
 mod env;
 mod image;
+mod node;
 mod status;
 mod up;
 
@@ -44,6 +45,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Env(options) => env::run(&options),
         Command::Configure(options) => configure::run(&options),
         Command::Image(options) => runtime()?.block_on(image::run(&options)),
+        Command::Node(options) => node::run(&options),
         Command::Status(options) => runtime()?.block_on(status::run(&options)),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pilothouse", &mut std::io::stdout());
