@@ -4,8 +4,10 @@ use apiserver::CallerVerifier;
 use auth::access::CallerIdentity;
 use aws_service::{Endpoint, Peer};
 use aws_wire::token::{Hosts, inspect};
+use cloud_ec2::InstanceState;
 use meta::Doc;
 use meta::time::SharedClock;
+use reconcile::Informer;
 use std::sync::{Arc, OnceLock};
 
 /// The endpoint, which is made after the first control planes may ask for it.
@@ -17,6 +19,9 @@ pub struct TokenCaller {
     pub hosts: Hosts,
     pub endpoint: LateEndpoint,
     pub clock: SharedClock,
+    /// Where the cluster's own records are, and the instances of its nodes.
+    pub namespace: String,
+    pub instances: Arc<Informer>,
 }
 
 #[async_trait::async_trait]
@@ -38,8 +43,10 @@ impl CallerVerifier for TokenCaller {
             .ok()
     }
 
-    /// No instance joins a cluster yet.
-    fn private_dns(&self, _instance: &str) -> Option<String> {
-        None
+    /// Of an instance that EC2 has not ended: its name may soon be another's.
+    fn private_dns(&self, instance: &str) -> Option<String> {
+        let record = self.instances.get(&self.namespace, instance)?.to_doc();
+        let alive = matches!(InstanceState::of(&record), InstanceState::Pending | InstanceState::Running);
+        record["status"]["network"]["privateDnsName"].as_str().filter(|_| alive).map(str::to_owned)
     }
 }

@@ -5,6 +5,7 @@ use crate::caller::{LateEndpoint, TokenCaller};
 use crate::control_plane::{ControlPlane, Plan};
 use crate::keys::{Keys, SigningKeys};
 use crate::management::CONTROL_PLANE_KEYS;
+use crate::nodes::{self, FollowedNodes, NodeChanges};
 use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint};
 use apiserver::Published;
 use aws_wire::token::Hosts;
@@ -12,7 +13,7 @@ use client::{Client, DeleteOptions};
 use controllers::KindFacts;
 use meta::Reason;
 use meta::time::SharedClock;
-use reconcile::{ObjectKey, Queue, Runtime};
+use reconcile::{Informer, ObjectKey, Queue, Runtime};
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -40,6 +41,8 @@ pub struct Factory {
     pub minors: Mutex<HashMap<u32, Minor>>,
     pub running: Arc<Mutex<HashMap<String, Running>>>,
     pub agent: LateQueue,
+    pub instances: Arc<Informer>,
+    pub node_changes: Arc<NodeChanges>,
     pub runtime: Runtime,
 }
 
@@ -54,8 +57,10 @@ pub struct Minor {
 }
 
 pub struct Running {
-    plane: Arc<ControlPlane>,
+    pub(crate) plane: Arc<ControlPlane>,
     endpoint: Endpoint,
+    pub(crate) cluster_uid: String,
+    pub(crate) nodes: FollowedNodes,
 }
 
 #[async_trait::async_trait]
@@ -70,6 +75,7 @@ impl ControlPlaneFactory for Factory {
         self.running.lock().await.insert(spec.uid.clone(), running);
         // Only now: a control plane that has already ended must be found, so that it is taken out.
         self.watch_over(spec, plane);
+        self.node_changes.tell(&spec.cluster_uid);
         Ok(endpoint)
     }
 
@@ -119,6 +125,8 @@ impl Factory {
             hosts: self.hosts.clone(),
             endpoint: self.endpoint.clone(),
             clock: self.clock.clone(),
+            namespace: spec.namespace.clone(),
+            instances: self.instances.clone(),
         };
         let minor = self.minor(&spec.version).await?;
         let plan = Plan {
@@ -134,10 +142,14 @@ impl Factory {
             clock: self.clock.clone(),
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
+        if let Err(why) = nodes::authorize(&plane.server).await {
+            plane.stop().await;
+            return Err(why.to_string());
+        }
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
         plane.start_controllers(minor.kinds, &keys, &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
-        Ok(Running { plane: Arc::new(plane), endpoint })
+        Ok(Running { plane: Arc::new(plane), endpoint, cluster_uid: spec.cluster_uid.clone(), nodes: FollowedNodes::default() })
     }
 
     /// The keys and the address of a control plane: those it has had since it was first made.

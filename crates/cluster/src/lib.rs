@@ -8,6 +8,7 @@ pub mod control_socket;
 mod factory;
 mod keys;
 mod management;
+mod nodes;
 mod probe;
 mod service;
 mod state_dir;
