@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,7 +22,8 @@ use tokio::sync::Semaphore;
 
 /// Calls of one instance at a time: a kubelet pulls for that many pods at once, and asks beside it.
 const MAX_CONNECTIONS: usize = 64;
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// For the headers of a call, and for its body.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers the image calls of nodes.
 #[derive(Clone)]
@@ -78,7 +79,7 @@ impl ImageServer {
     async fn connection(&self, stream: UnixStream) -> hyper::Result<()> {
         let service = service_fn(|request| async { Ok::<_, Infallible>(self.answer(request).await) });
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        builder.timer(TokioTimer::new()).header_read_timeout(READ_TIMEOUT);
         builder.serve_connection(TokioIo::new(stream), service).await
     }
 
@@ -90,9 +91,14 @@ impl ImageServer {
             return document(StatusCode::METHOD_NOT_ALLOWED, &PullError::Internal("only POST".into()));
         }
         let bad = |why: String| document(StatusCode::BAD_REQUEST, &PullError::Internal(why));
-        let body = match Limited::new(request.into_body(), MAX_CALL_BYTES).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => return bad(format!("cannot read the call: {error}")),
+        if request.body().size_hint().lower() > MAX_CALL_BYTES as u64 {
+            return bad("the call is too large".into());
+        }
+        let read = Limited::new(request.into_body(), MAX_CALL_BYTES).collect();
+        let body = match tokio::time::timeout(READ_TIMEOUT, read).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) => return bad(format!("cannot read the call: {error}")),
+            Err(_) => return bad("the call does not come".into()),
         };
         // Without the parser's own words: they may quote a password.
         let Ok(call) = serde_json::from_slice::<Call>(&body) else { return bad("cannot parse the call".into()) };

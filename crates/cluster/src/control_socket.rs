@@ -24,9 +24,14 @@ pub enum Ask {
     Status,
     Stop,
     /// The service reads the archive itself, so the path is absolute.
-    ImageLoad { archive: PathBuf, name: Option<String> },
+    ImageLoad {
+        archive: PathBuf,
+        name: Option<String>,
+    },
     ImageList,
-    ImageRemove { name: String },
+    ImageRemove {
+        name: String,
+    },
 }
 
 /// What `status` prints.

@@ -8,8 +8,10 @@ use meta::time::SharedClock;
 use meta::{Doc, Status, User};
 use parking_lot::RwLock;
 use serde_json::json;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -20,8 +22,26 @@ const ENDPOINT_SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpo
 const API_SERVER_USER: &str = "system:apiserver";
 const SERVICE: &str = "kubernetes";
 
-/// Where a control plane is in the network, as soon as it is: whoever dials nodes and pods for it does so from there.
-pub type LateNetwork = Arc<RwLock<Option<PlaneNetwork>>>;
+/// Where a control plane is in the network, as soon as it is there.
+#[derive(Clone, Default)]
+pub struct LateNetwork(Arc<RwLock<Option<PlaneNetwork>>>);
+
+impl LateNetwork {
+    pub fn get(&self) -> Option<PlaneNetwork> {
+        self.0.read().clone()
+    }
+
+    /// Connects to a node or a pod, from the control plane's own address.
+    pub async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let missing =
+            || io::Error::new(io::ErrorKind::NetworkUnreachable, "the control plane has no network interface in its VPC");
+        self.get().ok_or_else(missing)?.namespace.connect_tcp(address).await
+    }
+
+    fn set(&self, network: PlaneNetwork) {
+        *self.0.write() = Some(network);
+    }
+}
 
 /// Where a control plane listens now.
 struct Entered {
@@ -59,7 +79,7 @@ impl Presence {
         let stop = plane.runtime().stop.child_token();
         let guard = stop.clone().drop_guard();
         self.listen(plane, network, &stop)?;
-        *self.network.write() = Some(network.clone());
+        self.network.set(network.clone());
         let client = plane.server.client(User::authenticated(API_SERVER_USER, [meta::user::MASTERS]));
         publish(&client, &network.addresses).await.map_err(|e| e.to_string())?;
         guard.disarm();

@@ -55,14 +55,14 @@ fn strange(reply: &Reply) -> PullError {
 impl ImageService for RemoteImages {
     async fn image_status(&self, name: &str) -> Result<Option<Image>, PullError> {
         match self.call(&Call::ImageStatus { name: name.into() }).await? {
-            Reply::Image(image) => Ok(image),
+            Reply::Image(image) => Ok(image.map(|image| *image)),
             other => Err(strange(&other)),
         }
     }
 
     async fn pull_image(&self, name: &str, credentials: Option<&Credentials>) -> Result<Image, PullError> {
         match self.call(&Call::PullImage { name: name.into(), credentials: credentials.cloned() }).await? {
-            Reply::Image(Some(image)) => Ok(image),
+            Reply::Image(Some(image)) => Ok(*image),
             other => Err(strange(&other)),
         }
     }

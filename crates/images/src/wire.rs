@@ -25,7 +25,7 @@ pub enum Call {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reply {
-    Image(Option<Image>),
+    Image(Option<Box<Image>>),
     Images(Vec<Image>),
     Done,
     FileSystem { used_bytes: u64, free_bytes: u64 },
@@ -34,9 +34,9 @@ pub enum Reply {
 impl Call {
     pub async fn answer(self, service: &dyn ImageService) -> Result<Reply, PullError> {
         match self {
-            Self::ImageStatus { name } => service.image_status(&name).await.map(Reply::Image),
+            Self::ImageStatus { name } => service.image_status(&name).await.map(|image| Reply::Image(image.map(Box::new))),
             Self::PullImage { name, credentials } => {
-                service.pull_image(&name, credentials.as_ref()).await.map(|image| Reply::Image(Some(image)))
+                service.pull_image(&name, credentials.as_ref()).await.map(|image| Reply::Image(Some(Box::new(image))))
             }
             Self::ListImages => service.list_images().await.map(Reply::Images),
             Self::RemoveImage { id } => service.remove_image(&id).await.map(|()| Reply::Done),
@@ -55,7 +55,9 @@ pub struct ShortPath {
 
 impl ShortPath {
     pub fn of(socket: &Path) -> io::Result<Self> {
-        let (Some(parent), Some(name)) = (socket.parent(), socket.file_name()) else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let (Some(parent), Some(name)) = (socket.parent(), socket.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
         let directory = File::open(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
         let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
         Ok(Self { _directory: directory, path })

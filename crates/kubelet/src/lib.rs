@@ -5,6 +5,7 @@ pub mod events;
 pub mod lookup;
 pub mod parts;
 pub mod pod;
+pub mod probes;
 pub mod server;
 
 pub use config::{Capacity, Config, SystemInfo};

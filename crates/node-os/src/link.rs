@@ -6,11 +6,11 @@ use futures::{StreamExt, TryStreamExt};
 use ipnet::Ipv4Net;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
-use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage, State};
 use netlink_packet_route::neighbour::NeighbourState;
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
-use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVeth, MulticastGroup, RouteMessageBuilder};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -54,6 +54,8 @@ pub struct Link {
     pub name: String,
     pub mac: Option<Mac>,
     pub up: bool,
+    /// Up, and so is the other end: what is sent arrives.
+    pub running: bool,
     /// A note of ours that the kernel keeps.
     pub alias: String,
 }
@@ -159,17 +161,43 @@ impl Links {
         self.find(name).await?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}")))
     }
 
+    /// As [`Links::need`], once it comes.
+    pub async fn wait_for(&self, name: &str) -> io::Result<Link> {
+        self.wait_until(name, |_| true).await
+    }
+
+    /// As [`Links::wait_for`], once it carries packets. The kernel notices a while after both ends are up that they are, and
+    /// drops what is sent before; a lost first packet costs TCP a second.
+    pub async fn wait_for_running(&self, name: &str) -> io::Result<Link> {
+        match self.find(name).await? {
+            Some(link) if link.running => Ok(link),
+            _ => self.wait_until(name, |link| link.running).await,
+        }
+    }
+
+    async fn wait_until(&self, name: &str, fits: fn(&Link) -> bool) -> io::Result<Link> {
+        let runtime = tokio::runtime::Handle::current();
+        let (connection, _open, mut news) = self.namespace.run(|| {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+        })?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        loop {
+            if let Some(link) = self.find(name).await?.filter(fits) {
+                return Ok(link);
+            }
+            news.next().await.ok_or_else(|| io::Error::other("the kernel tells of no more links"))?;
+        }
+    }
+
     /// Both ends are down. The pair goes when either end or its namespace goes.
     pub async fn add_veth(&self, here: &End<'_>, there: &End<'_>, mtu: u32) -> io::Result<()> {
-        let mut peer = LinkUnspec::new_with_name(there.name)
-            .mtu(mtu)
-            .setns_by_fd(there.namespace.fd().as_raw_fd());
+        let mut peer = LinkUnspec::new_with_name(there.name).mtu(mtu).setns_by_fd(there.namespace.fd().as_raw_fd());
         if let Some(mac) = there.mac {
             peer = peer.address(mac.0.to_vec());
         }
-        let mut pair = LinkVeth::new(here.name, there.name)
-            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())))
-            .mtu(mtu);
+        let mut pair = LinkVeth::new(here.name, there.name).set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build()))).mtu(mtu);
         if let Some(mac) = here.mac {
             pair = pair.address(mac.0.to_vec());
         }
@@ -205,19 +233,16 @@ impl Links {
         Ok(messages.iter().filter_map(address).collect())
     }
 
+    /// Those of `lo` only answer: the kernel never picks them as the source of a packet to elsewhere.
     pub async fn add_address(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
-        self.add_adjusted(link, address, |_| {}).await
+        let scope = if link == LOOPBACK { AddressScope::Host } else { AddressScope::Universe };
+        self.add_adjusted(link, address, |message| message.header.scope = scope).await
     }
 
     /// An address whose network is reached by another link.
     pub async fn add_address_without_route(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
         let flags = AddressAttribute::Flags(AddressFlags::Noprefixroute);
         self.add_adjusted(link, address, |message| message.attributes.push(flags)).await
-    }
-
-    /// An address of `lo` that only answers: the kernel never picks it as the source of a packet to elsewhere.
-    pub async fn add_local_address(&self, address: Ipv4Addr) -> io::Result<()> {
-        self.add_adjusted(LOOPBACK, address.into(), |message| message.header.scope = AddressScope::Host).await
     }
 
     async fn add_adjusted(&self, link: u32, net: Ipv4Net, adjust: impl FnOnce(&mut AddressMessage)) -> io::Result<()> {
@@ -306,11 +331,13 @@ fn link_of(message: &LinkMessage) -> Link {
         name: String::new(),
         mac: None,
         up: message.header.flags.contains(LinkFlags::Up),
+        running: false,
         alias: String::new(),
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
+            LinkAttribute::OperState(state) => link.running = *state == State::Up,
             LinkAttribute::IfAlias(alias) => link.alias.clone_from(alias),
             LinkAttribute::Address(bytes) => link.mac = bytes.as_slice().try_into().ok().map(Mac), // lo has none
             _ => {}

@@ -44,7 +44,8 @@ async fn packets_cross_a_router() {
         let owner = netns::create(&format!("ph-test-{number}")).expect("made");
         let mac = Mac([2, 0, 0, 0, 0, number]);
         let here = format!("v{number}");
-        let (a, b) = (End { name: &here, mac: None, namespace: &router }, End { name: "eth0", mac: Some(mac), namespace: &owner });
+        let (a, b) =
+            (End { name: &here, mac: None, namespace: &router }, End { name: "eth0", mac: Some(mac), namespace: &owner });
         links.add_veth(&a, &b, 9001).await.expect("a pair");
         let link = links.need(&here).await.expect("a link");
         links.set_up(link.index).await.expect("up");
@@ -119,9 +120,11 @@ async fn addresses_that_only_answer_are_no_source() {
     for (links, link) in [(&links, LOOPBACK), (&links, link), (&other, LOOPBACK), (&other, far)] {
         links.set_up(link).await.expect("up");
     }
+    links.wait_for_running("v0").await.expect("running");
+    other.wait_for_running("eth0").await.expect("running");
     let local = Ipv4Addr::new(169, 254, 169, 254);
     for _ in 0..2 {
-        links.add_local_address(local).await.expect("an address of lo");
+        links.add_address(LOOPBACK, local.into()).await.expect("an address of lo");
         links.add_address_without_route(link, net("10.0.0.1/24")).await.expect("an address");
     }
     other.add_address(far, net("10.0.0.2/24")).await.expect("an address");
@@ -133,4 +136,23 @@ async fn addresses_that_only_answer_are_no_source() {
     assert_eq!(own.ip(), Ipv4Addr::new(10, 0, 0, 1));
     assert_eq!(accepted.expect("accepted").1, own);
     assert_eq!(links.addresses(LOOPBACK).await.expect("addresses").last(), Some(&local.into()));
+}
+
+#[tokio::test]
+async fn links_are_waited_for() {
+    if !sandbox::inside("links_are_waited_for") {
+        return;
+    }
+    let (left, right) = (netns::create("left").expect("made"), netns::create("right").expect("made"));
+    let (links, other) = (Links::open(&left).expect("netlink"), Links::open(&right).expect("netlink"));
+    assert_eq!(links.wait_for("lo").await.expect("it is there").index, LOOPBACK);
+    let making = async {
+        for name in ["v0", "v1"] {
+            let far = format!("eth{}", &name[1..]);
+            let (a, b) = (End { name, mac: None, namespace: &right }, End { name: &far, mac: None, namespace: &left });
+            other.add_veth(&a, &b, 1500).await.expect("a pair");
+        }
+    };
+    let (found, ()) = tokio::join!(links.wait_for("eth1"), making);
+    assert_eq!(found.expect("it came").name, "eth1");
 }

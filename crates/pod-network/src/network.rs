@@ -10,7 +10,11 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
+
+/// How long an interface that EC2 calls attached may take to be there.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Config {
     /// The node's.
@@ -133,6 +137,8 @@ impl PodNetwork {
             }
             Growth::Attach { device_index, count } => {
                 let interface = self.source.attach_interface(device_index, count).await.map_err(no_address)?;
+                let attached = tokio::time::timeout(PATIENCE, self.wiring.attached(&interface)).await;
+                attached.map_err(|_| Error::NoAddress(format!("{} does not come", interface.link_name())))??;
                 pool.add_interface(interface);
             }
             Growth::Full => return Err(Error::NoAddress("the instance type holds no more addresses".into())),

@@ -25,8 +25,14 @@ pub struct Ledger {
 /// How to get more addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Growth {
-    Assign { interface: String, count: u32 },
-    Attach { device_index: u32, count: u32 },
+    Assign {
+        interface: String,
+        count: u32,
+    },
+    Attach {
+        device_index: u32,
+        count: u32,
+    },
     /// The instance type holds no more.
     Full,
 }

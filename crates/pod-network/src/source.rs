@@ -80,7 +80,7 @@ pub trait AddressSource: Send + Sync + 'static {
     async fn assign(&self, interface: &str, count: u32) -> Result<Vec<Ipv4Addr>, SourceError>;
 
     /// CreateNetworkInterface with so many secondary addresses, in the primary interface's subnet and groups, and
-    /// AttachNetworkInterface. Returns when its link is there.
+    /// AttachNetworkInterface. Its link may come a little later.
     async fn attach_interface(&self, device_index: u32, count: u32) -> Result<Interface, SourceError>;
 }
 

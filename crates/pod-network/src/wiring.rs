@@ -7,11 +7,14 @@ use node_os::link::{End, LOOPBACK, Link, Links, Route};
 use node_os::netns::NetNs;
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// What a pod takes for its router. It has no address: the neighbour entry says who answers.
 const POD_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 /// Jumbo frames, as inside a VPC.
 const MTU: u32 = 9001;
+/// How long a link may take to carry packets.
+const PATIENCE: Duration = Duration::from_secs(10);
 const POD_LINK: &str = "eth0";
 const MAIN_TABLE: u32 = node_os::link::MAIN_TABLE;
 /// The VPC CNI's priorities: to pods of this node first, then by the interface that a pod's address belongs to.
@@ -28,7 +31,8 @@ pub struct Wiring {
 /// `eni` and 11 hexadecimal digits: as long as the name of a link may be.
 pub fn link_name(sandbox: &str) -> String {
     // FNV-1a, of which 44 bits are kept.
-    let hash = sandbox.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        sandbox.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{PREFIX}{:011x}", hash & 0xfff_ffff_ffff)
 }
 
@@ -59,7 +63,10 @@ impl Wiring {
         if let Some(mac) = there.mac {
             self.links.put_neighbour(here.index, place.address, mac).await?;
         }
-        self.route(&name, place, interface).await
+        self.route(&name, place, interface).await?;
+        let both = async { tokio::try_join!(self.links.wait_for_running(&name), inside.wait_for_running(POD_LINK)) };
+        tokio::time::timeout(PATIENCE, both).await.map_err(|_| io::Error::other("the link of the pod carries nothing"))??;
+        Ok(())
     }
 
     async fn is_wired(&self, name: &str, place: &Place, inside: &Links) -> io::Result<bool> {
@@ -84,9 +91,15 @@ impl Wiring {
     async fn table(&self, interface: &Interface) -> io::Result<u32> {
         let table = interface.device_index + 1;
         let link = self.links.need(&interface.link_name()).await?;
+        self.links.set_up(link.index).await?;
         let route = Route::via(Ipv4Net::default(), interface.gateway(), link.index).in_table(table);
         self.links.put_route(&route).await?;
         Ok(table)
+    }
+
+    /// Resolves when the interface's link is there.
+    pub async fn attached(&self, interface: &Interface) -> io::Result<()> {
+        self.links.wait_for(&interface.link_name()).await.map(drop)
     }
 
     /// Nothing to take away is success.

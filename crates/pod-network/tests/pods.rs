@@ -71,7 +71,8 @@ async fn node(router: &Links, number: u8) -> NetNs {
     for device in 0..2_u8 {
         let (own, eth) = (Ipv4Addr::new(10, 0, number, 4 + device), format!("eth{device}"));
         let name = format!("v{number}{device}");
-        let (a, b) = (End { name: &name, mac: None, namespace: router.namespace() }, End { name: &eth, mac: None, namespace: &node });
+        let (a, b) =
+            (End { name: &name, mac: None, namespace: router.namespace() }, End { name: &eth, mac: None, namespace: &node });
         router.add_veth(&a, &b, 9001).await.expect("a pair");
         let link = router.need(&name).await.expect("a link").index;
         router.set_up(link).await.expect("up");
@@ -100,7 +101,7 @@ async fn router() -> Links {
     let links = Links::open(&netns::create("router").expect("made")).expect("netlink");
     links.sysctl("net/ipv4/ip_forward", "1").expect("forwarding");
     links.set_up(LOOPBACK).await.expect("up");
-    links.add_local_address(Ipv4Addr::new(10, 0, 0, 1)).await.expect("a gateway");
+    links.add_address(LOOPBACK, Ipv4Addr::new(10, 0, 0, 1).into()).await.expect("a gateway");
     links
 }
 
@@ -125,7 +126,8 @@ async fn every_pod_reaches_every_pod_under_its_own_address() {
     let directory = tempfile::tempdir().expect("a directory");
     let router = router().await;
     let (one, two) = (node(&router, 1).await, node(&router, 2).await);
-    let networks = [open(&one, &directory.path().join("1"), Subnet::new(1, 9)), open(&two, &directory.path().join("2"), Subnet::new(2, 9))];
+    let networks =
+        [open(&one, &directory.path().join("1"), Subnet::new(1, 9)), open(&two, &directory.path().join("2"), Subnet::new(2, 9))];
     let mut pods = Vec::new();
     for (number, network) in networks.iter().enumerate() {
         network.warm().await.expect("warm");

@@ -1,6 +1,6 @@
 //! What the OCI library is told of a container: its `config.json`, decided purely from what the kubelet asked for.
 
-use crate::cri::{ContainerConfig, Error, Mount, Propagation, Resources, Result, SandboxConfig, Seccomp};
+use crate::cri::{ContainerConfig, Error, Mount, Propagation, Resources, Result, Seccomp};
 use crate::seccomp;
 use crate::users::Identity;
 use serde_json::{Value, json};
@@ -21,22 +21,24 @@ const SHM_BYTES: &str = "size=65536k";
 
 /// What a specification depends on besides the container itself.
 pub struct Surroundings<'a> {
-    pub sandbox: &'a SandboxConfig,
     pub identity: &'a Identity,
     pub rootfs: &'a Path,
     /// From the top of each hierarchy.
     pub cgroup: &'a Path,
     /// What this machine lets any process have, without `CAP_`.
     pub available_capabilities: &'a [String],
+    /// Of the process namespace that the pod's containers share.
+    pub first_process: Option<u32>,
 }
 
 pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<Value> {
     let security = &container.security;
     let capabilities = capabilities(container, around.available_capabilities);
-    let mut namespaces = vec![json!({"type": "mount"})];
-    if !around.sandbox.share_process_namespace {
-        namespaces.push(json!({"type": "pid"}));
-    }
+    let processes = match around.first_process {
+        Some(pid) => json!({"type": "pid", "path": format!("/proc/{pid}/ns/pid")}),
+        None => json!({"type": "pid"}),
+    };
+    let namespaces = json!([{"type": "mount"}, processes]);
     let devices = if security.privileged {
         json!([{"allow": true, "access": "rwm"}])
     } else {
@@ -56,7 +58,7 @@ pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<V
         }
     }
     let mut standard = standard_mounts(container);
-    if around.sandbox.share_process_namespace {
+    if around.first_process.is_some() {
         // The library finds out what to mount there from /proc/<its own pid>, which is another's in a shared namespace.
         standard.retain(|mount| mount["type"] != "cgroup");
     }
@@ -282,13 +284,12 @@ mod tests {
     fn a_mount_of_the_pods_own_takes_the_place_of_a_standard_one() {
         let mut asked = container();
         asked.mounts = vec![Mount { host_path: "/h".into(), container_path: "/dev/shm".into(), readonly: true, propagation: Propagation::None }];
-        let sandbox = SandboxConfig::default();
         let around = Surroundings {
-            sandbox: &sandbox,
             identity: &Identity::default(),
             rootfs: Path::new("/r"),
             cgroup: Path::new("p/c"),
             available_capabilities: &[],
+            first_process: None,
         };
         let spec = build(&asked, &around).expect("a specification");
         let at_shm: Vec<&Value> = spec["mounts"].as_array().expect("mounts").iter().filter(|m| m["destination"] == "/dev/shm").collect();

@@ -7,9 +7,12 @@ use node_os::link::{End as VethEnd, LOOPBACK, Link, Links, Route};
 use node_os::netns::{self, NetNs};
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 /// Jumbo frames, as inside a VPC.
 const MTU: u32 = 9001;
+/// How long a link may take to carry packets.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The router of one VPC, open for a pass.
 pub struct Router {
@@ -54,7 +57,7 @@ impl Router {
             Step::Disconnect(link) => self.links.delete(link).await,
             Step::DeleteNamespace(name) => netns::delete(name),
             Step::RemoveLocal(address) => self.links.delete_address(LOOPBACK, (*address).into()).await,
-            Step::AddLocal(address) => self.links.add_local_address(*address).await,
+            Step::AddLocal(address) => self.links.add_address(LOOPBACK, (*address).into()).await,
             Step::Connect(interface) => self.connect(interface).await,
             Step::PutPath(path) => self.links.put_route(&self.route(path).await?).await,
         }
@@ -85,6 +88,8 @@ impl Router {
         self.links.set_up(link).await?;
         self.links.put_neighbour(link, interface.primary, interface.mac).await?;
         furnish(&inside, interface).await?;
+        let both = async { tokio::try_join!(self.links.wait_for_running(&name), inside.wait_for_running(&eth)) };
+        tokio::time::timeout(PATIENCE, both).await.map_err(|_| io::Error::other(format!("{name} carries nothing")))??;
         self.links.set_alias(link, &interface.note()).await
     }
 }

@@ -210,9 +210,15 @@ impl VpcControl {
     async fn tell(&self, records: &Records, wanted: &Wanted, failed: &[(String, String)]) -> Result<(), Error> {
         for doc in &records.interfaces {
             let link = link_of(doc);
-            let ready = wanted.interfaces.get(&link).filter(|_| self.permitted.is_ok() && !failed.iter().any(|(name, _)| *name == link));
+            let ready =
+                wanted.interfaces.get(&link).filter(|_| self.permitted.is_ok() && !failed.iter().any(|(name, _)| *name == link));
             self.note(doc, ready);
-            if text(doc, "/spec/host") == self.place.host && (doc["status"]["realised"] == true) != ready.is_some() {
+            // What is detached names no host any more.
+            let host = text(doc, "/spec/host");
+            if !host.is_empty() && host != self.place.host {
+                continue;
+            }
+            if (doc["status"]["realised"] == true) != ready.is_some() {
                 let patch = json!({"metadata": {"uid": doc["metadata"]["uid"]}, "status": {"realised": ready.is_some()}});
                 self.patch(doc, "status", patch).await?;
             }
@@ -321,5 +327,10 @@ fn woken_by_plane(change: &ObjectChange, interfaces: &Informer) -> BTreeSet<Stri
     }
     let plane = change.object();
     let own = |interface: &Arc<Object>| interface.get("/spec/attachment/controlPlane") == *plane.meta.name;
-    interfaces.in_namespace(&plane.meta.namespace).iter().filter(|interface| own(interface)).map(|interface| vpc_of(interface)).collect()
+    interfaces
+        .in_namespace(&plane.meta.namespace)
+        .iter()
+        .filter(|interface| own(interface))
+        .map(|interface| vpc_of(interface))
+        .collect()
 }

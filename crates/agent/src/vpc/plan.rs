@@ -47,13 +47,19 @@ pub fn plan(wanted: &Wanted, seen: &Seen) -> Vec<Step> {
     steps.extend(left_alone(wanted, seen).into_iter().map(Step::DeleteNamespace));
     steps.extend(seen.local.difference(&wanted.local).copied().map(Step::RemoveLocal));
     steps.extend(wanted.local.difference(&seen.local).copied().map(Step::AddLocal));
-    let incomplete: BTreeSet<&str> =
-        wanted.interfaces.iter().filter(|(name, one)| !is_complete(seen.links.get(*name), one)).map(|(name, _)| &**name).collect();
+    let incomplete: BTreeSet<&str> = wanted
+        .interfaces
+        .iter()
+        .filter(|(name, one)| !is_complete(seen.links.get(*name), one))
+        .map(|(name, _)| &**name)
+        .collect();
     steps.extend(incomplete.iter().map(|name| Step::Connect(wanted.interfaces[*name].clone())));
     let paths: BTreeSet<Path> = wanted.interfaces.values().flat_map(paths).collect();
     let goes_with_its_link = |path: &Path| !wanted.interfaces.contains_key(&path.link) || incomplete.contains(&*path.link);
     steps.extend(seen.paths.difference(&paths).filter(|path| !goes_with_its_link(path)).cloned().map(Step::RemovePath));
-    steps.extend(paths.into_iter().filter(|path| !seen.paths.contains(path) || incomplete.contains(&*path.link)).map(Step::PutPath));
+    steps.extend(
+        paths.into_iter().filter(|path| !seen.paths.contains(path) || incomplete.contains(&*path.link)).map(Step::PutPath),
+    );
     steps
 }
 

@@ -123,7 +123,8 @@ impl Records {
         if !instance.is_empty() {
             return Some(names::of(&place.instance, instance));
         }
-        let plane = (text(interface, "/metadata/namespace").to_owned(), text(interface, "/spec/attachment/controlPlane").to_owned());
+        let plane =
+            (text(interface, "/metadata/namespace").to_owned(), text(interface, "/spec/attachment/controlPlane").to_owned());
         self.planes.get(&plane).map(|uid| names::control_plane(&place.instance, uid))
     }
 

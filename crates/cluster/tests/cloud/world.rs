@@ -1,6 +1,6 @@
 //! A management plane in a temporary directory with the cloud services on it.
 
-use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, PlaneNetwork, Endpoint as Served};
+use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served, PlaneNetwork};
 use api::Catalog;
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};

@@ -1,7 +1,7 @@
 //! Creating and deleting a cluster, cut off at every single call: whatever was done before, doing it again ends the same.
 
 use crate::world::{ACCOUNT, REGIONAL};
-use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, PlaneNetwork, Endpoint};
+use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint, PlaneNetwork};
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::SigningKey;

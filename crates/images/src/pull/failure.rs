@@ -27,6 +27,15 @@ impl Failure {
         Self::Disk(error)
     }
 
+    /// A blob that the registry does not begin to send.
+    pub fn blob(error: OciDistributionError) -> Self {
+        match Self::from(error) {
+            Self::Unreachable(why) => Self::Broken(format!("failed to copy: httpReadSeeker: failed open: {why}")),
+            Self::NotFound => Self::Broken("failed to copy: httpReadSeeker: failed open: content not found".into()),
+            other => other,
+        }
+    }
+
     /// What ended the body of an answer.
     pub fn body(error: io::Error) -> Self {
         Self::Broken(format!("failed to copy: {}", said(&causes(&error))))

@@ -66,7 +66,7 @@ impl Registry {
 
     /// Writes the blob to the file `path`; its digest and its length are what the descriptor says, or it is an error.
     pub async fn blob(&self, wanted: &Descriptor, path: &Path) -> Result<(), Failure> {
-        let mut stream = self.client.pull_blob_stream(&self.image, wanted.digest.as_str()).await?;
+        let mut stream = self.client.pull_blob_stream(&self.image, wanted.digest.as_str()).await.map_err(Failure::blob)?;
         let mut file = File::create(path).await.map_err(Failure::disk)?;
         let mut size = 0;
         while let Some(bytes) = stream.next().await {

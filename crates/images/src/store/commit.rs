@@ -1,7 +1,7 @@
 //! The one step in which a finished image becomes one of the store's: unpack, sync, rename, then the index.
 
 use super::index::Entry;
-use super::{Inner, Stop, Work, sync_dir};
+use super::{Inner, Stop, Work, create_private, create_private_dir, sync_dir};
 use crate::digest::Digest;
 use crate::manifest::{Config, Manifest};
 use crate::service::{Image, PullError};
@@ -102,8 +102,8 @@ impl Inner {
     fn keep_blob(&self, work: &Work, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
         let (path, next) = (self.blob(digest), work.fresh());
         let Some(parent) = path.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        fs::create_dir_all(parent)?;
-        let mut file = fs::File::create(&next)?;
+        create_private_dir(parent)?;
+        let mut file = create_private(&next)?;
         io::Write::write_all(&mut file, bytes)?;
         file.sync_all()?;
         fs::rename(next, &path)?;

@@ -1,11 +1,11 @@
 //! Which images there are and what they are called: one file, replaced as a whole.
 
-use super::{Removed, Wanted, layer_name, sync_dir};
+use super::{Removed, Wanted, create_private, layer_name, sync_dir};
 use crate::digest::Digest;
 use crate::manifest::Defaults;
 use crate::reference::Reference;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl Index {
     /// Readers see the old file or the new one, also after a power cut.
     pub fn write(&self, dir: &Path) -> io::Result<()> {
         let next = dir.join("index.new");
-        let mut file = File::create(&next)?;
+        let mut file = create_private(&next)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
         file.sync_all()?;
         fs::rename(&next, dir.join(FILE))?;
@@ -173,9 +173,14 @@ mod tests {
         let one = Digest::of(b"one");
         let by_digest = format!("a@{one}");
         let with_tag = format!("a:whatever@{one}");
-        for (name, expected) in
-            [("a:1", Some("two")), ("a:2", Some("one")), ("b:1", Some("one")), ("c", None), (&by_digest, Some("one")), (&with_tag, Some("one"))]
-        {
+        for (name, expected) in [
+            ("a:1", Some("two")),
+            ("a:2", Some("one")),
+            ("b:1", Some("one")),
+            ("c", None),
+            (&by_digest, Some("one")),
+            (&with_tag, Some("one")),
+        ] {
             let found = index.find(&Wanted::parse(name).expect(name)).map(|entry| entry.id.clone());
             assert_eq!(found, expected.map(|id| Digest::of(id.as_bytes())), "{name}");
         }

@@ -19,8 +19,8 @@ use crate::reference::Reference;
 use crate::service::{Credentials, Image, ImageService, PullError};
 use index::{Entry, Index};
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -76,9 +76,9 @@ impl Store {
         let dir = std::path::absolute(dir).map_err(|e| PullError::io(dir.display(), &e))?;
         let fail = |e: std::io::Error| PullError::io(format!("image store {}", dir.display()), &e);
         for below in ["", "blobs", "layers", "work"] {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir.join(below)).map_err(fail)?;
+            create_private_dir(&dir.join(below)).map_err(fail)?;
         }
-        let lock = File::create(dir.join("lock")).map_err(fail)?;
+        let lock = create_private(&dir.join("lock")).map_err(fail)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -234,6 +234,15 @@ impl ImageService for Store {
 /// Work of the disk, off the threads that answer.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, PullError> + Send + 'static) -> Result<T, PullError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| PullError::Internal(e.to_string()))?
+}
+
+/// A file for its owner only: what an image holds is not for everybody on the host.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Names in a directory are durable once it is synced.

@@ -40,7 +40,8 @@ impl Inner {
 
     fn sweep_blobs(&self) -> io::Result<()> {
         let index = self.index();
-        let needed: HashSet<_> = index.entries.iter().flat_map(|e| e.manifests.iter().chain([&e.id])).map(|d| self.blob(d)).collect();
+        let needed: HashSet<_> =
+            index.entries.iter().flat_map(|e| e.manifests.iter().chain([&e.id])).map(|d| self.blob(d)).collect();
         let blobs = self.dir.join("blobs");
         for algorithm in names(&blobs)? {
             for name in names(&blobs.join(&algorithm))? {

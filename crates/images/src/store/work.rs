@@ -1,9 +1,8 @@
 //! A directory for one load or pull under way: gone with it, whatever happens.
 
-use super::{Inner, sweep};
+use super::{Inner, create_private, create_private_dir, sweep};
 use crate::digest::{Digest, Hasher};
 use crate::service::PullError;
-use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -37,7 +36,7 @@ pub struct Work {
 impl Work {
     pub fn new(store: &Arc<Inner>, stop: Stop) -> Result<Self, PullError> {
         let dir = store.dir.join("work").join(store.next_work.fetch_add(1, Ordering::Relaxed).to_string());
-        fs::create_dir(&dir).map_err(|e| PullError::io(dir.display(), &e))?;
+        create_private_dir(&dir).map_err(|e| PullError::io(dir.display(), &e))?;
         Ok(Self { store: store.clone(), dir, files: AtomicU64::default(), pins: Default::default(), stop })
     }
 
@@ -69,7 +68,7 @@ impl Work {
     /// Copies a stream into a file and says what it was.
     pub fn keep(&self, from: &mut dyn Read, max_bytes: u64) -> io::Result<(PathBuf, Digest, u64)> {
         let path = self.fresh();
-        let mut file = File::create(&path)?;
+        let mut file = create_private(&path)?;
         let (mut hasher, mut size, mut chunk) = (Hasher::sha256(), 0, vec![0; CHUNK_BYTES]);
         loop {
             self.stop.check()?;

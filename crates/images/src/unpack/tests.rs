@@ -20,6 +20,7 @@ fn header((kind, path, link, mode, content): Row<'_>) -> Header {
     header.set_mtime(1_000_000);
     header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
     header.as_mut_bytes()[157..157 + link.len()].copy_from_slice(link.as_bytes());
+    // The group stays unset, which stands for root's.
     header.set_uid(if kind == FILE { 7 } else { 0 });
     header.set_device_major(1).expect("a device");
     header.set_device_minor(3).expect("a device");
@@ -146,7 +147,10 @@ fn evil_archives() {
         (&[(FILE, "..", "", 0o644, b"evil")], "a path with .."),
         (&[(SYMLINK, "a", &absolute, 0o777, b""), (FILE, "a/precious", "", 0o644, b"evil")], "absolute symbolic link"),
         (&[(SYMLINK, "a", "../outside", 0o777, b""), (FILE, "a/precious", "", 0o644, b"evil")], "leads out"),
-        (&[(SYMLINK, "a", "b/../../outside", 0o777, b""), (DIR, "b", "", 0o755, b""), (FILE, "a/x", "", 0o644, b"")], "leads out"),
+        (
+            &[(SYMLINK, "a", "b/../../outside", 0o777, b""), (DIR, "b", "", 0o755, b""), (FILE, "a/x", "", 0o644, b"")],
+            "leads out",
+        ),
         (&[(SYMLINK, "a", "a", 0o777, b""), (FILE, "a/x", "", 0o644, b"evil")], "too many levels"),
         (&[(LINK, "a", dots, 0o644, b"")], "a path with .."),
         (&[(SYMLINK, "s", "../outside", 0o777, b""), (LINK, "a", "s/precious", 0o644, b"")], "leads out"),
@@ -183,7 +187,8 @@ fn evil_archives() {
 fn an_implied_directory_looks_as_it_does_below() {
     let world = World::new();
     let base = world.unpack("base", &[(DIR, "./", "", 0o711, b""), (DIR, "tmp", "", 0o1777, b"")], &[]).expect("a layer");
-    let upper = world.unpack("upper", &[(FILE, "tmp/x", "", 0o644, b""), (FILE, "new/x", "", 0o644, b"")], &[base]).expect("a layer");
+    let upper =
+        world.unpack("upper", &[(FILE, "tmp/x", "", 0o644, b""), (FILE, "new/x", "", 0o644, b"")], &[base]).expect("a layer");
     let mode = |name: &str| fs::metadata(upper.join(name)).expect("a directory").mode() & 0o7777;
     assert_eq!((mode(""), mode("tmp"), mode("new")), (0o711, 0o1777, 0o755));
 }
@@ -212,7 +217,8 @@ fn bombs_end_at_the_limits() {
     let zeros = tar(&[(FILE, "a", "", 0o644, &[0; 1 << 20])]);
     let long = "n".repeat(3 << 20);
     let mut name = Builder::new(Vec::new());
-    name.append(&header((EntryType::GNULongName, "././@LongLink", "", 0o644, long.as_bytes())), long.as_bytes()).expect("an entry");
+    name.append(&header((EntryType::GNULongName, "././@LongLink", "", 0o644, long.as_bytes())), long.as_bytes())
+        .expect("an entry");
     name.append(&header((FILE, "a", "", 0o644, b"")), &b""[..]).expect("an entry");
     let name = name.into_inner().expect("a tar");
     let mut trailing = tar(&[(FILE, "a", "", 0o644, b"")]);

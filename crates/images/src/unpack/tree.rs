@@ -252,8 +252,12 @@ impl Attributes {
     fn of(entry: &mut Entry<'_, impl Read>) -> stdio::Result<Self> {
         let header = entry.header();
         let id = |value: u64| u32::try_from(value).map_err(|_| stdio::Error::new(ErrorKind::InvalidData, "owner out of range"));
-        let (mode, uid, gid) = (header.mode()? & 0o7777, id(header.uid()?)?, id(header.gid()?)?);
-        let modified_seconds = i64::try_from(header.mtime()?).unwrap_or(0); // a time that no file system keeps
+        let old = header.as_old();
+        let mode = if is_unset(&old.mode) { 0 } else { header.mode()? & 0o7777 };
+        let uid = if is_unset(&old.uid) { 0 } else { id(header.uid()?)? };
+        let gid = if is_unset(&old.gid) { 0 } else { id(header.gid()?)? };
+        let modified = if is_unset(&old.mtime) { 0 } else { header.mtime()? };
+        let modified_seconds = i64::try_from(modified).unwrap_or(0); // a time that no file system keeps
         let mut extended = Vec::new();
         for record in entry.pax_extensions()?.into_iter().flatten() {
             let record = record?;
@@ -286,6 +290,11 @@ impl Attributes {
         let time = TimeSpec::new(self.modified_seconds, 0);
         utimensat(None, path, &time, &time, UtimensatFlags::NoFollowSymlink).map_err(stdio::Error::from)
     }
+}
+
+/// A number that nobody wrote stands for zero, as in Go's archive/tar.
+fn is_unset(field: &[u8]) -> bool {
+    field.iter().all(|byte| matches!(byte, 0 | b' '))
 }
 
 /// The parts of a path below the root. Where it begins does not matter, `..` is never meant well.

@@ -119,7 +119,13 @@ fn size(bytes: u64) -> String {
         }
         (value, unit) = (value / 1000.0, next);
     }
-    let decimals = if unit == "B" || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    let decimals = if unit == "B" || value >= 99.95 {
+        0
+    } else if value >= 9.995 {
+        1
+    } else {
+        2
+    };
     format!("{value:.decimals$}{unit}")
 }
 
@@ -129,7 +135,9 @@ mod tests {
 
     #[test]
     fn images_are_listed_by_name() {
-        for (bytes, expected) in [(0, "0B"), (999, "999B"), (1234, "1.23kB"), (12_345_678, "12.3MB"), (999_999, "1.00MB"), (5 << 30, "5.37GB")] {
+        for (bytes, expected) in
+            [(0, "0B"), (999, "999B"), (1234, "1.23kB"), (12_345_678, "12.3MB"), (999_999, "1.00MB"), (5 << 30, "5.37GB")]
+        {
             assert_eq!(size(bytes), expected);
         }
         let image = Image {

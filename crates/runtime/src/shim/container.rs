@@ -42,12 +42,20 @@ pub struct Container {
     terminal: Option<OwnedFd>,
 }
 
+/// What the containers of a pod have in common.
+pub struct Pod<'a> {
+    pub directory: &'a SandboxDir,
+    pub file: &'a SandboxFile,
+    pub capabilities: &'a [String],
+    pub first_process: Option<u32>,
+}
+
 impl Container {
-    pub fn create(sandbox: &SandboxDir, file: &SandboxFile, capabilities: &[String], config: ContainerConfig, now_ns: i64) -> Result<Self> {
-        let directory = sandbox.container(&config.id);
+    pub fn create(pod: &Pod<'_>, config: ContainerConfig, now_ns: i64) -> Result<Self> {
+        let directory = pod.directory.container(&config.id);
         directory.create(&config).map_err(io_error)?;
-        let cgroup = Cgroup::new(file.cgroup.join(&config.id));
-        let made = Self::make(sandbox, file, capabilities, config, &directory, &cgroup, now_ns);
+        let cgroup = Cgroup::new(pod.file.cgroup.join(&config.id));
+        let made = Self::make(pod, config, &directory, &cgroup, now_ns);
         if made.is_err() {
             // What was made of it must not stay; the reason why it failed is what counts.
             drop(root::unmount(&directory));
@@ -57,15 +65,7 @@ impl Container {
         made
     }
 
-    fn make(
-        sandbox: &SandboxDir,
-        file: &SandboxFile,
-        capabilities: &[String],
-        config: ContainerConfig,
-        directory: &ContainerDir,
-        cgroup: &Cgroup,
-        now_ns: i64,
-    ) -> Result<Self> {
+    fn make(pod: &Pod<'_>, config: ContainerConfig, directory: &ContainerDir, cgroup: &Cgroup, now_ns: i64) -> Result<Self> {
         root::mount_layers(&config.image.layers, directory)?;
         let rootfs = directory.rootfs();
         let identity = users::resolve(
@@ -75,11 +75,11 @@ impl Container {
             &config.security,
         )?;
         let around = Surroundings {
-            sandbox: &file.config,
             identity: &identity,
             rootfs: &rootfs,
             cgroup: cgroup.path(),
-            available_capabilities: capabilities,
+            available_capabilities: pod.capabilities,
+            first_process: pod.first_process,
         };
         let spec = spec::build(&config, &around)?;
         let process = spec["process"].clone();
@@ -89,7 +89,7 @@ impl Container {
         cgroup.create(&Limits::default()).map_err(io_error)?;
         let log = Log::open(&config.log_path, config.log_max_bytes, config.log_max_files).map_err(io_error)?;
         let status = ContainerStatus {
-            sandbox_id: file.config.id.clone(),
+            sandbox_id: pod.file.config.id.clone(),
             state: ContainerState::Created,
             pid: 0,
             created_at_ns: now_ns,
@@ -105,7 +105,7 @@ impl Container {
             directory: directory.clone(),
             outputs: Outputs::new(log),
             watchers: Vec::new(),
-            state: sandbox.state(),
+            state: pod.directory.state(),
             cgroup: cgroup.clone(),
             process,
             handle: None,

@@ -14,7 +14,7 @@ mod sandbox;
 use crate::cri::{Error, Result};
 use crate::layout::{READY, SOCKET, SandboxDir, SandboxFile};
 use crate::protocol::{Failure, Reply, Request, receive, send};
-use container::Container;
+use container::{Container, Pod};
 use exec::Exec;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use node_os::process::ProcessId;
@@ -37,13 +37,13 @@ pub fn main(directory: &Path) -> std::result::Result<(), String> {
     let directory = SandboxDir::new(directory);
     let start = || -> Result<Shim> {
         let file = directory.file().map_err(io_error)?;
-        sandbox::enter(&file.config)?;
+        let first_process = sandbox::enter(&file.config)?;
         let listener = node_os::unix::bind_in(directory.path(), SOCKET).map_err(io_error)?;
         directory.write_shim(&ProcessId::own().map_err(io_error)?).map_err(io_error)?;
         // Whoever started this waits for the connection, and then finds everything there.
         drop(node_os::unix::connect_in(directory.path(), READY));
         let capabilities = sandbox::available_capabilities();
-        Ok(Shim { directory: directory.clone(), file, listener, capabilities, containers: BTreeMap::new(), execs: Vec::new(), exec_number: 0, subscribers: Vec::new(), stopping: false })
+        Ok(Shim { directory: directory.clone(), file, listener, capabilities, first_process, containers: BTreeMap::new(), execs: Vec::new(), exec_number: 0, subscribers: Vec::new(), stopping: false })
     };
     start().and_then(Shim::run).map_err(|error| error.to_string())
 }
@@ -65,6 +65,8 @@ struct Shim {
     listener: UnixListener,
     /// What this machine lets any process have, without `CAP_`.
     capabilities: Vec<String>,
+    /// Of a process namespace that all containers share.
+    first_process: Option<u32>,
     containers: BTreeMap<String, Container>,
     execs: Vec<Exec>,
     /// Of the newest; names its files.
@@ -215,7 +217,7 @@ impl Shim {
         if self.containers.contains_key(&id) {
             return Ok(());
         }
-        let made = Container::create(&self.directory, &self.file, &self.capabilities, config, now_ns());
+        let made = Container::create(&self.pod(), config, now_ns());
         self.reap_strangers();
         self.containers.insert(id, made?);
         Ok(())
@@ -224,13 +226,17 @@ impl Shim {
     /// Children that nobody waits for: what the library started and then gave up.
     fn reap_strangers(&self) {
         use nix::sys::wait::{WaitPidFlag, waitpid};
-        let known: Vec<u32> = self.containers.values().map(|container| container.status.pid).chain(self.execs.iter().map(Exec::pid)).collect();
+        let known: Vec<u32> = self.containers.values().map(|container| container.status.pid).chain(self.execs.iter().map(Exec::pid)).chain(self.first_process).collect();
         let own = std::process::id();
         let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default(); // then none
         for child in children.split_whitespace().filter_map(|text| text.parse::<u32>().ok()).filter(|pid| !known.contains(pid)) {
             // One that still runs stays.
             let _ = waitpid(nix::unistd::Pid::from_raw(child.cast_signed()), Some(WaitPidFlag::WNOHANG));
         }
+    }
+
+    fn pod(&self) -> Pod<'_> {
+        Pod { directory: &self.directory, file: &self.file, capabilities: &self.capabilities, first_process: self.first_process }
     }
 
     fn start(&mut self, id: &str) -> Result<()> {
