@@ -3,6 +3,7 @@
 pub mod cgroup;
 pub mod config;
 pub mod events;
+pub mod fake;
 mod kubelet;
 pub mod lookup;
 mod node;
