@@ -101,10 +101,10 @@ fn nodegroup() -> RecordKind {
         "clusterName": text(), "nodegroupName": text(), "nodegroupArn": text(), "version": text(), "releaseVersion": text(),
         "capacityType": text(), "scalingConfig": any(), "instanceTypes": texts(), "subnets": texts(), "amiType": text(),
         "nodeRole": text(), "labels": map(), "taints": list(), "diskSize": number(), "updateConfig": any(), "tags": map(),
-        "autoScalingGroupName": text(), "imageId": text(), "instanceProfile": any(), "modifiedAt": text(),
+        "autoScalingGroupName": text(), "imageId": text(), "instanceProfile": any(), "modifiedAt": text(), "removed": any(),
         "clientRequest": any(),
     });
-    let status = json!({"phase": text(), "issues": list(), "readyNodes": number(), "failure": any(), "drainingSince": text()});
+    let status = json!({"phase": text(), "issues": list(), "readyNodes": number()});
     let def = ResourceDef::record(API_VERSION, "Nodegroup", "nodegroups")
         .status()
         .category("eks")

@@ -6,6 +6,7 @@ use crate::control_plane::{ControlPlane, Plan};
 use crate::instances::InstanceIndex;
 use crate::keys::{Keys, SigningKeys};
 use crate::management::CONTROL_PLANE_KEYS;
+use crate::nodes::{self, FollowedNodes, NodeChanges};
 use crate::plane_network::{LateNetwork, Presence};
 use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint, PlaneNetwork};
 use apiserver::Published;
@@ -43,6 +44,7 @@ pub struct Factory {
     pub minors: Mutex<HashMap<u32, Minor>>,
     pub running: Arc<Mutex<HashMap<String, Running>>>,
     pub agent: LateQueue,
+    pub node_changes: Arc<NodeChanges>,
     pub runtime: Runtime,
 }
 
@@ -58,9 +60,11 @@ pub struct Minor {
 
 #[derive(Clone)]
 pub struct Running {
-    plane: Arc<ControlPlane>,
+    pub(crate) plane: Arc<ControlPlane>,
     endpoint: Endpoint,
     presence: Arc<Presence>,
+    pub(crate) cluster_uid: String,
+    pub(crate) nodes: Arc<FollowedNodes>,
 }
 
 #[async_trait::async_trait]
@@ -102,6 +106,7 @@ impl Factory {
         self.running.lock().await.insert(spec.uid.clone(), running.clone());
         // Only now: a control plane that has already ended must be found, so that it is taken out.
         self.watch_over(spec, running.plane.clone());
+        self.node_changes.tell(&spec.cluster_uid);
         Ok(running)
     }
 
@@ -149,13 +154,18 @@ impl Factory {
             clock: self.clock.clone(),
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
+        if let Err(why) = nodes::authorize(&plane.server).await {
+            plane.stop().await;
+            return Err(why.to_string());
+        }
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
         plane.start_controllers(minor.kinds, &keys, Some(Arc::new(self.instances.clone())), &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
         let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
         let names = vec![address.ip().to_string(), service_address.to_string()];
         let presence = Presence::new(keys, self.clock.clone(), names, network);
-        Ok(Running { plane: Arc::new(plane), endpoint, presence: Arc::new(presence) })
+        let (cluster_uid, presence) = (spec.cluster_uid.clone(), Arc::new(presence));
+        Ok(Running { plane: Arc::new(plane), endpoint, presence, cluster_uid, nodes: Arc::default() })
     }
 
     /// The keys and the address of a control plane: those it has had since it was first made.

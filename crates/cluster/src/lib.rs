@@ -10,6 +10,7 @@ mod image_requests;
 mod instances;
 mod keys;
 mod management;
+mod nodes;
 mod plane_network;
 mod probe;
 mod service;

@@ -68,7 +68,7 @@ const COMPONENTS: &[Component] = &[
         user: "system:pilothouse:informers",
         rules: &[
             ("eks.pilothouse.dev", &["clusters", "controlplanes", "accessentries", "nodegroups"], READ),
-            ("ec2.pilothouse.dev", &["vpcs", "subnets", "networkinterfaces", "instances"], READ),
+            ("ec2.pilothouse.dev", &["vpcs", "subnets", "networkinterfaces", "privateaddresses", "instances"], READ),
         ],
     },
 ];

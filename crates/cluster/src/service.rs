@@ -148,6 +148,7 @@ impl Service {
             minors: Mutex::default(),
             running: Arc::default(),
             agent: LateQueue::default(),
+            node_changes: Arc::default(),
             runtime: runtime.clone(),
         });
         let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
@@ -166,12 +167,11 @@ impl Service {
         let on_host = host.instances(InstanceSessions::new(
             as_user("system:cloud:sts"),
             Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account)),
+            clock.clone(),
             random.clone(),
         ));
         Instances::run(as_user("system:host:local"), on_host.map_err(fail)?, &informers, &runtime);
-        let eks = cloud_eks::Config { host: HOST.into() };
-        cloud_eks::ClusterControl::new(as_user("system:cloud:eks"), eks, Arc::new(HttpsProbe), clock.clone(), random)
-            .run(&informers, &runtime);
+        start_cloud(&as_user, &clock, &random, &factory, &informers, &runtime);
         let tls = server_tls(&keys, &["127.0.0.1".into(), "localhost".into()], &clock)?;
         let listening = serve::Server { listener, tls: Some(Arc::new(tls)), plain: true };
         runtime.tasks.spawn(listening.run(Arc::new(AwsHandler(endpoint)), runtime.tasks.clone(), runtime.stop.clone()));
@@ -208,7 +208,7 @@ impl Host<'_> {
             program: std::env::current_exe()?,
             aws_authority: self.keys.authority.certificate_pem().to_owned(),
             machine: Arc::new(machine),
-            credentials: Arc::new(RoleSessions { sessions, clock: self.clock.clone() }),
+            credentials: Arc::new(RoleSessions { sessions }),
             clock: self.clock,
         })
     }
@@ -318,6 +318,24 @@ async fn prepare_account(
     Ok(key.map(|key| Credentials { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key }))
 }
 
+/// The cloud's reconcilers.
+fn start_cloud(
+    as_user: &impl Fn(&str) -> Client,
+    clock: &SharedClock,
+    random: &SharedRandom,
+    factory: &Arc<Factory>,
+    informers: &Informers,
+    runtime: &Runtime,
+) {
+    let (ec2, eks) = (|| as_user("system:cloud:ec2"), || as_user("system:cloud:eks"));
+    let config = cloud_eks::Config { host: HOST.into() };
+    cloud_ec2::InterfaceControl::new(ec2(), random.clone()).run(informers, runtime);
+    cloud_ec2::InstanceControl::new(ec2(), clock.clone(), random.clone()).run(informers, runtime);
+    cloud_eks::ClusterControl::new(eks(), config.clone(), Arc::new(HttpsProbe), clock.clone(), random.clone())
+        .run(informers, runtime);
+    cloud_eks::NodegroupControl::new(eks(), config, factory.clone(), clock.clone(), random.clone()).run(informers, runtime);
+}
+
 /// The one list of cloud services.
 fn aws_endpoint(
     as_user: &impl Fn(&str) -> Client,
@@ -331,7 +349,7 @@ fn aws_endpoint(
     let services: Vec<Arc<dyn AwsService>> = vec![
         Arc::new(cloud_sts::Sts::new(as_user("system:cloud:sts"), keys.clone(), random.clone()).ok_or_else(missing)?),
         Arc::new(cloud_iam::Iam::new(as_user("system:cloud:iam")).ok_or_else(missing)?),
-        Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region).ok_or_else(missing)?),
+        Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region, random.clone()).ok_or_else(missing)?),
         Arc::new(cloud_eks::Eks::new(as_user("system:cloud:eks"), random.clone()).ok_or_else(missing)?),
     ];
     let verifier = CredentialVerifier::new(as_user("system:cloud:sts"), &config.account, keys, clock.clone());
