@@ -6,12 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use client::{Client, Options, Resource, WatchItem};
 use futures::StreamExt;
+use kubelet::server::ServingCertificate;
 use meta::time::SharedClock;
 use meta::{Doc, Time};
-use parking_lot::RwLock;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs::{self, OpenOptions};
@@ -50,23 +47,6 @@ impl Kept {
         let life = end.unix() - self.issued;
         self.issued + life * RENEW_PERCENT / 100 - now.unix()
     }
-
-    fn certified(&self) -> Result<CertifiedKey, String> {
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect();
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|e| e.to_string())?;
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        CertifiedKey::from_der(chain.map_err(|e| e.to_string())?, key, &provider).map_err(|e| e.to_string())
-    }
-}
-
-/// The certificate that the kubelet shows right now; none before the first has been signed.
-#[derive(Debug, Default)]
-pub struct Current(RwLock<Option<Arc<CertifiedKey>>>);
-
-impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.read().clone()
-    }
 }
 
 pub struct Serving {
@@ -77,11 +57,11 @@ pub struct Serving {
     /// In a directory of its owner's only.
     pub file: PathBuf,
     pub clock: SharedClock,
-    pub current: Arc<Current>,
+    pub current: Arc<ServingCertificate>,
 }
 
 impl Serving {
-    /// Keeps [`Current`] up to date until `stop`.
+    /// Keeps [`Serving::current`] up to date until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut kept = read(&self.file).filter(|kept| kept.names == self.names && kept.renew_in(self.clock.now()) > 0);
         let mut failures = 0;
@@ -115,9 +95,8 @@ impl Serving {
     }
 
     fn show(&self, kept: &Kept) {
-        match kept.certified() {
-            Ok(certified) => *self.current.0.write() = Some(Arc::new(certified)),
-            Err(why) => tracing::error!(%why, "the serving certificate cannot be used"),
+        if let Err(why) = self.current.set(&kept.certificate, &kept.key) {
+            tracing::error!(%why, "the serving certificate cannot be used");
         }
     }
 
@@ -197,7 +176,7 @@ mod tests {
         let (certificate, key) = (identity.certificate_pem, identity.key.to_pem());
         let kept = Kept { certificate, key, names: vec!["10.0.0.1".into()], issued: now.unix() };
         assert_eq!((kept.renew_in(now), kept.renew_in(now.plus_seconds(900))), (800, -100));
-        assert!(kept.certified().is_ok());
+        ServingCertificate::default().set(&kept.certificate, &kept.key).expect("a certificate and its key");
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("serving.json");
         write(&path, &kept).expect("written");
