@@ -138,6 +138,8 @@ impl World {
         let machines = Arc::new(machines);
         let runtime = plane.runtime();
         let informers = |name: &str| Informers::new(user(&plane, name), runtime.tasks.clone(), runtime.stop.clone());
+        let ec2 = cloud_ec2::InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom));
+        ec2.run(&informers("system:cloud:ec2"), runtime);
         let config = Config { host: HOST.into() };
         let eks = user(&plane, "system:cloud:eks");
         let control = ClusterControl::new(eks, config, Arc::new(Answers), Arc::new(SystemClock), Arc::new(SystemRandom));

@@ -70,3 +70,31 @@ async fn clusters_and_aws_answer_inside_the_vpc() {
     }
     world.service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_cluster_enters_its_vpc_and_leaves_it() {
+    if !sandbox::inside("vpc::a_new_cluster_enters_its_vpc_and_leaves_it") {
+        return;
+    }
+    let world = World::start().await;
+    let aws = world.administrator();
+    let cluster = world.cluster("demo").await;
+    world.until(CONTROL_PLANES, "demo", |doc| doc.is_some_and(|doc| doc["status"]["addresses"].is_array())).await;
+    let record = world.admin().get(CONTROL_PLANES, REGIONAL, "demo").await.expect("the record").to_doc();
+    let addresses = &record["status"]["addresses"];
+    assert_eq!(addresses.as_array().map(Vec::len), Some(2));
+    let kube = world.kube(&cluster, &aws);
+    let (_, endpoints) = kube.get("/api/v1/namespaces/default/endpoints/kubernetes").await;
+    let (_, slice) = kube.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes").await;
+    for at in 0..2 {
+        assert_eq!(endpoints["subsets"][0]["addresses"][at]["ip"], addresses[at], "{endpoints}");
+        assert_eq!(slice["endpoints"][at]["addresses"][0], addresses[at], "{slice}");
+    }
+    assert_eq!(endpoints["subsets"][0]["ports"][0]["port"], 443);
+    let prefix = format!("ph-{}-", world.service.info.instance);
+    assert_eq!(netns::list(&prefix).expect("names").len(), 2, "a router and a control plane");
+    aws.ok("eks", "DeleteCluster", json!({"name": "demo"})).await;
+    world.gone("demo").await;
+    assert_eq!(netns::list(&prefix).expect("names"), Vec::<String>::new());
+    world.service.stop().await;
+}
