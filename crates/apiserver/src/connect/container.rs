@@ -46,7 +46,8 @@ mod tests {
             (&two, "c", "container c is not valid for pod p"),
             (&json!([]), "", "a container name must be specified for pod p"),
         ] {
-            let pod = json!({"metadata": {"name": "p"}, "spec": {"initContainers": [{"name": "init"}], "containers": containers}});
+            let pod =
+                json!({"metadata": {"name": "p"}, "spec": {"initContainers": [{"name": "init"}], "containers": containers}});
             assert_eq!(choose(&pod, asked).unwrap_or_else(|status| status.message), expected);
         }
     }

@@ -77,7 +77,8 @@ pub(super) fn log(query: &str, pod: &str) -> Result<Query> {
             "sinceSeconds" => options.since_seconds = Some(number(&value)?),
             "sinceTime" => {
                 let time = Time::parse(&value);
-                let bad = || Status::bad_request(format!("parsing time {value:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse"));
+                let bad =
+                    || Status::bad_request(format!("parsing time {value:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse"));
                 options.since_time = Some(time.ok_or_else(bad)?);
             }
             "stream" => options.stream = Some(value),

@@ -119,7 +119,9 @@ fn endpoints(slice: &Doc, port: &str) -> Vec<SocketAddr> {
 /// `IsGlobalUnicast`: no loopback, no link-local, whatever a status claims.
 fn is_allowed(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.is_unspecified() || ip.is_broadcast()),
+        IpAddr::V4(ip) => {
+            !(ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.is_unspecified() || ip.is_broadcast())
+        }
         IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast() || ip.is_unspecified()),
     }
 }
@@ -157,9 +159,7 @@ mod tests {
 
     #[test]
     fn only_ready_pods_are_behind_a_service() {
-        let endpoint = |ip: &str, ready: bool, kind: &str| {
-            json!({"addresses": [ip], "conditions": {"ready": ready}, "targetRef": {"kind": kind}})
-        };
+        let endpoint = |ip: &str, ready: bool, kind: &str| json!({"addresses": [ip], "conditions": {"ready": ready}, "targetRef": {"kind": kind}});
         let slice = json!({
             "ports": [{"name": "web", "port": 8080}],
             "endpoints": [endpoint("10.0.0.1", true, "Pod"), endpoint("10.0.0.2", false, "Pod"), endpoint("10.0.0.3", true, "Node"),

@@ -33,7 +33,8 @@ fn forwarded(headers: &HeaderMap, backend: Backend, upgrade: bool) -> HeaderMap 
     for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, ORIGIN] {
         headers.remove(secret);
     }
-    let impersonating: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("impersonate-")).cloned().collect();
+    let impersonating: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("impersonate-")).cloned().collect();
     for name in impersonating {
         headers.remove(name);
     }
@@ -65,9 +66,10 @@ impl Connect<'_> {
         let server = &self.handler.server;
         let tasks = Tasks { tracker: &server.tasks, stop: &server.stop };
         let mut sender = self.kubelet.open(backend, tasks).await?;
-        sender.send_request(request).await.map_err(|error| {
-            Status::new(Reason::ServiceUnavailable, format!("error trying to reach service: {error}"))
-        })
+        sender
+            .send_request(request)
+            .await
+            .map_err(|error| Status::new(Reason::ServiceUnavailable, format!("error trying to reach service: {error}")))
     }
 
     /// A body that is read from the backend as fast as the client takes it. It holds the request's place.
@@ -107,7 +109,9 @@ pub(super) async fn log(connect: Connect<'_>, backend: Backend, path: &str) -> R
         }
         StatusCode::BAD_REQUEST => Err(Status::bad_request(text(body).await)),
         StatusCode::INTERNAL_SERVER_ERROR => Err(Status::internal(text(body).await)),
-        StatusCode::NOT_FOUND => Err(refused(&connect, Reason::NotFound, "the server could not find the requested resource", body).await),
+        StatusCode::NOT_FOUND => {
+            Err(refused(&connect, Reason::NotFound, "the server could not find the requested resource", body).await)
+        }
         StatusCode::FORBIDDEN => Err(refused(&connect, Reason::Forbidden, &text(body).await, None).await),
         StatusCode::UNAUTHORIZED => {
             let message = "the server has asked for the client to provide credentials";

@@ -30,7 +30,12 @@ pub struct HttpHandler {
 
 impl HttpHandler {
     pub fn new(server: Arc<ApiServer>) -> Self {
-        Self { server, reads: Semaphore::new(MAX_READS), writes: Semaphore::new(MAX_WRITES), open: Arc::new(Semaphore::new(MAX_OPEN)) }
+        Self {
+            server,
+            reads: Semaphore::new(MAX_READS),
+            writes: Semaphore::new(MAX_WRITES),
+            open: Arc::new(Semaphore::new(MAX_OPEN)),
+        }
     }
 }
 
