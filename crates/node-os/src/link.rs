@@ -138,11 +138,15 @@ impl Links {
 
     /// Both ends are down. The pair goes when either end or its namespace goes.
     pub async fn add_veth(&self, here: &End<'_>, there: &End<'_>, mtu: u32) -> io::Result<()> {
-        let mut peer = LinkUnspec::new_with_name(there.name).mtu(mtu).setns_by_fd(there.namespace.fd().as_raw_fd());
+        let mut peer = LinkUnspec::new_with_name(there.name)
+            .mtu(mtu)
+            .setns_by_fd(there.namespace.fd().as_raw_fd());
         if let Some(mac) = there.mac {
             peer = peer.address(mac.0.to_vec());
         }
-        let mut pair = LinkVeth::new(here.name, there.name).set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build()))).mtu(mtu);
+        let mut pair = LinkVeth::new(here.name, there.name)
+            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())))
+            .mtu(mtu);
         if let Some(mac) = here.mac {
             pair = pair.address(mac.0.to_vec());
         }
@@ -243,8 +247,12 @@ fn rule_table(rule: &RuleMessage) -> Option<u32> {
 }
 
 fn link_of(message: &LinkMessage) -> Link {
-    let mut link =
-        Link { index: message.header.index, name: String::new(), mac: None, up: message.header.flags.contains(LinkFlags::Up) };
+    let mut link = Link {
+        index: message.header.index,
+        name: String::new(),
+        mac: None,
+        up: message.header.flags.contains(LinkFlags::Up),
+    };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),

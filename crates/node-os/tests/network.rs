@@ -64,8 +64,7 @@ async fn packets_cross_a_router() {
         let owner = netns::create(&format!("ph-test-{number}")).expect("made");
         let mac = Mac([2, 0, 0, 0, 0, number]);
         let here = format!("v{number}");
-        let (a, b) =
-            (End { name: &here, mac: None, namespace: &router }, End { name: "eth0", mac: Some(mac), namespace: &owner });
+        let (a, b) = (End { name: &here, mac: None, namespace: &router }, End { name: "eth0", mac: Some(mac), namespace: &owner });
         links.add_veth(&a, &b, 9001).await.expect("a pair");
         let link = links.need(&here).await.expect("a link");
         links.set_up(link.index).await.expect("up");
