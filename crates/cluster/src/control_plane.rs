@@ -63,6 +63,7 @@ impl ControlPlane {
             token_audiences: audiences,
             access: plan.access,
             caller_verifier: plan.caller_verifier,
+            kubelet: None,
         };
         let parts = Parts {
             config,

@@ -34,8 +34,8 @@ impl NodeChanges {
 }
 
 /// The nodes of one running control plane, followed from the first look on.
-#[derive(Clone, Default)]
-pub struct FollowedNodes(Arc<OnceLock<Arc<Informer>>>);
+#[derive(Default)]
+pub struct FollowedNodes(OnceLock<Arc<Informer>>);
 
 impl FollowedNodes {
     fn informer(&self, plane: &ControlPlane, changes: &Arc<NodeChanges>, cluster_uid: &str) -> Arc<Informer> {

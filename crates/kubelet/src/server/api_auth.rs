@@ -60,7 +60,8 @@ impl KubeletAuth for ApiAuth {
         if let Some(allowed) = self.decisions.recall(&key, now) {
             return Ok(allowed);
         }
-        let attributes = json!({ "verb": verb, "version": "v1", "resource": "nodes", "subresource": subresource, "name": self.node_name });
+        let attributes =
+            json!({ "verb": verb, "version": "v1", "resource": "nodes", "subresource": subresource, "name": self.node_name });
         let spec = json!({
             "user": user.name, "uid": user.uid, "groups": user.groups, "extra": user.extra, "resourceAttributes": attributes,
         });
@@ -75,7 +76,12 @@ fn user_of(doc: &Doc) -> User {
     let text = |value: &Doc| value.as_str().unwrap_or_default().to_owned();
     let texts = |value: &Doc| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
     let extra = doc["extra"].as_object().into_iter().flatten().map(|(name, values)| (name.clone(), texts(values)));
-    User { name: text(&doc["username"]), uid: text(&doc["uid"]), groups: texts(&doc["groups"]), extra: extra.collect::<BTreeMap<_, _>>() }
+    User {
+        name: text(&doc["username"]),
+        uid: text(&doc["uid"]),
+        groups: texts(&doc["groups"]),
+        extra: extra.collect::<BTreeMap<_, _>>(),
+    }
 }
 
 /// Answers with their end. Full of live ones, it starts anew.

@@ -48,7 +48,10 @@ mod tests {
         let parsed = |query| Asked::parse(query).map(|asked| (asked.wanted, asked.command.join(" ")));
         let wanted = |stdin, stdout, stderr, tty| Wanted { stdin, stdout, stderr, tty };
         for (query, expected) in [
-            ("input=1&output=1&error=1&command=sh&command=-c&command=a%20b", Ok((wanted(true, true, true, false), "sh -c a b".into()))),
+            (
+                "input=1&output=1&error=1&command=sh&command=-c&command=a%20b",
+                Ok((wanted(true, true, true, false), "sh -c a b".into())),
+            ),
             ("output=1&error=1&tty=1", Ok((wanted(false, true, false, true), String::new()))),
             ("command=ls", Err("you must specify at least 1 of stdin, stdout, stderr".to_owned())),
             ("error=1&tty=1", Err("you must specify at least 1 of stdin, stdout, stderr".to_owned())),

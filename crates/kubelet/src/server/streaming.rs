@@ -1,9 +1,9 @@
 //! Exec, attach and port-forward: the client's streams meet the container's.
 
+use super::KubeletServer;
 use super::query::Asked;
 use super::reply::Failure;
 use super::route::StreamTarget;
-use super::KubeletServer;
 use crate::LookupError;
 use futures::FutureExt;
 use http::{Request, Response};
@@ -123,13 +123,7 @@ impl KubeletServer {
     }
 }
 
-async fn dial(
-    dialer: Arc<dyn PodDialer>,
-    namespace: PathBuf,
-    port: u16,
-    pod: String,
-    uid: String,
-) -> Result<TcpStream, String> {
+async fn dial(dialer: Arc<dyn PodDialer>, namespace: PathBuf, port: u16, pod: String, uid: String) -> Result<TcpStream, String> {
     dialer.dial(&namespace, port).await.map_err(|error| {
         let why = if error.kind() == io::ErrorKind::ConnectionRefused {
             format!("dial tcp4 127.0.0.1:{port}: connect: connection refused")

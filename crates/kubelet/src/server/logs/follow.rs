@@ -43,11 +43,7 @@ struct Followed {
 
 impl LogReader {
     /// `follow`: the container to follow, and who knows whether it runs.
-    pub async fn open(
-        path: &Path,
-        options: LogOptions,
-        follow: Option<(Arc<dyn ContainerRuntime>, String)>,
-    ) -> io::Result<Self> {
+    pub async fn open(path: &Path, options: LogOptions, follow: Option<(Arc<dyn ContainerRuntime>, String)>) -> io::Result<Self> {
         let followed = match follow {
             // Watched before the first look, so that nothing falls between.
             Some((runtime, id)) => {

@@ -29,11 +29,12 @@ impl KubeletServer {
             OptionsError::Undecodable => Failure::new(400, r#"{"message": "Unable to decode query."}"#),
             OptionsError::Invalid => Failure::new(422, r#"{"message": "Invalid request."}"#),
         })?;
-        let found = self.parts.pods.logged_container(namespace, pod, container, options.previous).map_err(|error| match error {
-            LookupError::NoPod(_) => Failure::new(404, format!("pod {pod:?} does not exist")),
-            LookupError::NoContainer { .. } => Failure::new(404, format!("container {container:?} not found in pod {pod:?}")),
-            other => other.into(),
-        })?;
+        let found =
+            self.parts.pods.logged_container(namespace, pod, container, options.previous).map_err(|error| match error {
+                LookupError::NoPod(_) => Failure::new(404, format!("pod {pod:?} does not exist")),
+                LookupError::NoContainer { .. } => Failure::new(404, format!("container {container:?} not found in pod {pod:?}")),
+                other => other.into(),
+            })?;
         let place = self.open.clone().try_acquire_owned();
         let place = place.map_err(|_| Failure::new(503, "too many streams are open"))?;
         let follow = options.follow && !options.previous;
