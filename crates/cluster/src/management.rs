@@ -22,8 +22,16 @@ const ALL: &[&str] = &["*"];
 const READ: &[&str] = &["get", "list", "watch"];
 const NAMESPACES: (&str, &[&str], &[&str]) = ("", &["namespaces"], &["get", "create"]);
 
-const EKS_KINDS: &[&str] =
-    &["clusters", "clusters/status", "accessentries", "controlplanes", "nodegroups", "nodegroups/status", "updates", "updates/status"];
+const EKS_KINDS: &[&str] = &[
+    "clusters",
+    "clusters/status",
+    "accessentries",
+    "controlplanes",
+    "nodegroups",
+    "nodegroups/status",
+    "updates",
+    "updates/status",
+];
 
 const COMPONENTS: &[Component] = &[
     Component { user: "system:cloud:iam", rules: &[("iam.pilothouse.dev", ALL, ALL), NAMESPACES] },

@@ -114,7 +114,10 @@ fn make_endpoint(plane: &ControlPlane) -> Endpoint {
     let services: Vec<Arc<dyn Service>> = vec![
         Arc::new(Sts::new(sts_client.clone(), keys.clone(), random.clone()).expect("a model")),
         Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
-        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION)).expect("a model")),
+        Arc::new(
+            Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), Arc::new(aws_service::SystemRandom))
+                .expect("a model"),
+        ),
         Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
