@@ -96,7 +96,8 @@ impl Taker<'_> {
 
     async fn taken(&self) -> Result<BTreeSet<Ipv4Addr>, Status> {
         let label_selector = format!("{SUBNET_LABEL}={}", self.subnet_id);
-        let listed = self.client.list(PRIVATE_ADDRESSES, self.namespace, Options { label_selector, ..Options::default() }).await?;
+        let listed =
+            self.client.list(PRIVATE_ADDRESSES, self.namespace, Options { label_selector, ..Options::default() }).await?;
         Ok(listed.items.iter().filter_map(|claim| claim.get("/spec/address").as_str()?.parse().ok()).collect())
     }
 
@@ -181,7 +182,8 @@ mod tests {
             assert_eq!(block.at(usable - 1).to_string(), last, "{cidr}");
             assert!(block.contains(block.at(0)) && block.contains(block.at(usable - 1)), "{cidr}");
             let base = Ipv4Addr::from(block.base);
-            let reserved = [base, (block.base + 3).into(), (block.base + block.size - 1).into(), (block.base + block.size).into()];
+            let reserved =
+                [base, (block.base + 3).into(), (block.base + block.size - 1).into(), (block.base + block.size).into()];
             assert!(reserved.iter().all(|address| !block.contains(*address)), "{cidr}");
         }
         for cidr in ["10.0.0.0/8", "10.0.0.0/29", "10.0.0.0", "x/24", ""] {
@@ -191,7 +193,9 @@ mod tests {
 
     #[test]
     fn names_follow_the_region() {
-        for (region, name) in [("us-east-1", "ip-10-0-1-23.ec2.internal"), ("eu-west-1", "ip-10-0-1-23.eu-west-1.compute.internal")] {
+        for (region, name) in
+            [("us-east-1", "ip-10-0-1-23.ec2.internal"), ("eu-west-1", "ip-10-0-1-23.eu-west-1.compute.internal")]
+        {
             assert_eq!(private_dns_name(region, Ipv4Addr::new(10, 0, 1, 23)), name);
         }
     }

@@ -75,7 +75,10 @@ pub async fn described_instances(cx: &Cx, request: &Request) -> Result<Vec<Doc>,
     }
     let instances = all(cx, request, INSTANCES).await?;
     let interfaces = |record: &Doc| attached.get(record["metadata"]["name"].as_str().unwrap_or_default());
-    Ok(instances.iter().map(|record| instances::instance(record, interfaces(record).map_or(&[], Vec::as_slice), &names)).collect())
+    Ok(instances
+        .iter()
+        .map(|record| instances::instance(record, interfaces(record).map_or(&[], Vec::as_slice), &names))
+        .collect())
 }
 
 /// `TagSpecifications` of one kind of resource, as a map.
@@ -83,7 +86,10 @@ pub fn tags(request: &Request, resource_type: &str) -> Doc {
     let listed = request.input["TagSpecifications"].as_array().into_iter().flatten();
     let own = listed.filter(|specification| specification["ResourceType"] == resource_type);
     let pairs = own.flat_map(|specification| specification["Tags"].as_array().into_iter().flatten());
-    pairs.map(|pair| (pair["Key"].as_str().unwrap_or_default().to_owned(), pair["Value"].clone())).collect::<serde_json::Map<_, _>>().into()
+    pairs
+        .map(|pair| (pair["Key"].as_str().unwrap_or_default().to_owned(), pair["Value"].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// Kinds of records by the prefix of their ids, and what EC2 calls them.

@@ -42,7 +42,12 @@ fn operations(cx: &Arc<Cx>) -> Vec<OperationEntry> {
     let any = Policy(crate::describe::everything);
     vec![
         OperationEntry::new(cx, "AssignPrivateIpAddresses", Policy(interface_arn), assign_private_ip_addresses::run),
-        OperationEntry::new(cx, "AttachNetworkInterface", Policy(attach_network_interface::resources), attach_network_interface::run),
+        OperationEntry::new(
+            cx,
+            "AttachNetworkInterface",
+            Policy(attach_network_interface::resources),
+            attach_network_interface::run,
+        ),
         OperationEntry::new(cx, "CreateNetworkInterface", Policy(new_interface), create_network_interface::run),
         OperationEntry::new(cx, "CreateTags", Policy(tags::resources), create_tags::run),
         OperationEntry::new(cx, "DeleteNetworkInterface", Policy(interface_arn), delete_network_interface::run),
@@ -61,8 +66,18 @@ fn operations(cx: &Arc<Cx>) -> Vec<OperationEntry> {
         OperationEntry::new(cx, "DescribeTags", any, describe_tags::run),
         OperationEntry::new(cx, "DescribeVpcAttribute", any, describe_vpc_attribute::run),
         OperationEntry::new(cx, "DescribeVpcs", any, describe_vpcs::run),
-        OperationEntry::new(cx, "DetachNetworkInterface", Policy(detach_network_interface::resources), detach_network_interface::run),
-        OperationEntry::new(cx, "ModifyNetworkInterfaceAttribute", Policy(interface_arn), modify_network_interface_attribute::run),
+        OperationEntry::new(
+            cx,
+            "DetachNetworkInterface",
+            Policy(detach_network_interface::resources),
+            detach_network_interface::run,
+        ),
+        OperationEntry::new(
+            cx,
+            "ModifyNetworkInterfaceAttribute",
+            Policy(interface_arn),
+            modify_network_interface_attribute::run,
+        ),
         OperationEntry::new(cx, "TerminateInstances", Policy(terminate_instances::resources), terminate_instances::run),
         OperationEntry::new(cx, "UnassignPrivateIpAddresses", Policy(interface_arn), unassign_private_ip_addresses::run),
     ]
@@ -90,7 +105,8 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_listed() {
-        let service = Ec2::new(golden::nowhere(), Region::unconfigured("us-east-1"), Arc::new(aws_service::SystemRandom)).expect("a built-in model");
+        let service = Ec2::new(golden::nowhere(), Region::unconfigured("us-east-1"), Arc::new(aws_service::SystemRandom))
+            .expect("a built-in model");
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("unbuilt-operations.txt");
         assert_eq!(golden::check_unbuilt(&service, &file), Ok(()));
     }

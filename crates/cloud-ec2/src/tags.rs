@@ -31,11 +31,7 @@ pub fn check<'a>(keys: impl Iterator<Item = &'a String>) -> Result<(), AwsError>
 }
 
 /// Merges what `change` makes of the tags that each named record has.
-pub async fn change(
-    cx: &Cx,
-    request: &Request,
-    change: impl Fn(&Map<String, Doc>) -> Map<String, Doc>,
-) -> Result<(), Failure> {
+pub async fn change(cx: &Cx, request: &Request, change: impl Fn(&Map<String, Doc>) -> Map<String, Doc>) -> Result<(), Failure> {
     let missing = |id: &str| AwsError::new("InvalidID", format!("The ID '{id}' is not valid"));
     let mut found = Vec::new();
     // All must exist before one is changed.

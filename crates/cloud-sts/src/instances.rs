@@ -69,8 +69,10 @@ impl InstanceSessions {
 
     async fn trusting_role(&self, role_arn: &str) -> Result<Doc, String> {
         let missing = || format!("there is no role {role_arn}");
-        let arn = Arn::parse(role_arn).filter(|arn| arn.service == "iam" && arn.resource.starts_with("role/")).ok_or_else(missing)?;
-        let found = self.client.find(ROLES, &arn.account, &names::escape(arn.name())).await.map_err(|status| status.to_string())?;
+        let arn =
+            Arn::parse(role_arn).filter(|arn| arn.service == "iam" && arn.resource.starts_with("role/")).ok_or_else(missing)?;
+        let found =
+            self.client.find(ROLES, &arn.account, &names::escape(arn.name())).await.map_err(|status| status.to_string())?;
         let role = found.map(|role| role.to_doc()).filter(|role| role["spec"]["arn"] == role_arn).ok_or_else(missing)?;
         let trust = PolicyDocument::parse_trust(role["spec"]["assumeRolePolicyDocument"].as_str().unwrap_or_default());
         match trust.is_ok_and(|policy| policy.trusts_service(SERVICE)) {

@@ -76,7 +76,8 @@ impl ClusterNodes for Factory {
 /// Its role and binding; whoever changes them later keeps them changed.
 pub async fn authorize(server: &Arc<ApiServer>) -> Result<()> {
     let admin = server.client(User::authenticated("eks:cluster-bootstrap", [user::MASTERS]));
-    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
+    let rule =
+        |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
     let role = json!({
         "metadata": {"name": USER},
         "rules": [

@@ -193,7 +193,7 @@ mod tests {
             assert_eq!(outcome, Ok(()), "{output}");
         };
         for (state, address) in [("pending", true), ("running", true), ("terminated", false)] {
-            let shown = instance(&record(state), &[interface.clone()], &names);
+            let shown = instance(&record(state), std::slice::from_ref(&interface), &names);
             assert_eq!(shown["privateIpAddress"].is_string(), address, "{state}");
             known("DescribeInstances", json!({"Reservations": reservations(&[shown])}));
         }

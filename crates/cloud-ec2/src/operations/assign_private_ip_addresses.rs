@@ -26,7 +26,8 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     let namespace = request.namespace();
     let subnet = interface["spec"]["subnetId"].as_str().unwrap_or_default();
     let taker = taker(&cx.client, &*cx.random, &namespace, subnet, id).await?;
-    let taker = taker.ok_or_else(|| AwsError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet}' does not exist")))?;
+    let taker =
+        taker.ok_or_else(|| AwsError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet}' does not exist")))?;
     let taken = take(&taker, &wanted).await?;
     let more = taken.len() as u64;
     let raised = amend(&cx.client, NETWORK_INTERFACES, &namespace, id, |record| -> Result<Option<Doc>, Failure> {
@@ -60,7 +61,8 @@ impl Wanted {
             (true, Some(count @ 1..)) => Ok(Self::Any(usize::try_from(count).unwrap_or(usize::MAX))),
             (false, None) => {
                 let address = |text: &&str| {
-                    let invalid = || AwsError::new("InvalidParameterValue", format!("invalid value for parameter address: {text}"));
+                    let invalid =
+                        || AwsError::new("InvalidParameterValue", format!("invalid value for parameter address: {text}"));
                     text.parse().map_err(|_| invalid())
                 };
                 Ok(Self::These(named.iter().map(address).collect::<Result<_, _>>()?))

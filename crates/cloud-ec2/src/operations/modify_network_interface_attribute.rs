@@ -11,20 +11,30 @@ use meta::Doc;
 use serde_json::json;
 use std::sync::Arc;
 
-const UNSUPPORTED: [&str; 6] =
-    ["SourceDestCheck", "Groups", "EnaSrdSpecification", "EnablePrimaryIpv6", "ConnectionTrackingSpecification", "AssociatePublicIpAddress"];
+const UNSUPPORTED: [&str; 6] = [
+    "SourceDestCheck",
+    "Groups",
+    "EnaSrdSpecification",
+    "EnablePrimaryIpv6",
+    "ConnectionTrackingSpecification",
+    "AssociatePublicIpAddress",
+];
 
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     refuse_dry_run(&request)?;
-    let given = |member: &&&str| !request.input[**member].is_null() && request.input[**member].as_array().is_none_or(|all| !all.is_empty());
+    let given = |member: &&&str| {
+        !request.input[**member].is_null() && request.input[**member].as_array().is_none_or(|all| !all.is_empty())
+    };
     if let Some(member) = UNSUPPORTED.iter().find(given) {
         let message = format!("Changing {member} is not supported by this installation of EC2.");
         return Err(AwsError::new("UnsupportedOperation", message).into());
     }
     let id = request.required("NetworkInterfaceId");
     lookup::interface(&cx, &request, id).await?;
-    amend(&cx.client, NETWORK_INTERFACES, &request.namespace(), id, |record| change(record, &request.input).map_err(Failure::from))
-        .await?;
+    amend(&cx.client, NETWORK_INTERFACES, &request.namespace(), id, |record| {
+        change(record, &request.input).map_err(Failure::from)
+    })
+    .await?;
     Ok(json!({}))
 }
 

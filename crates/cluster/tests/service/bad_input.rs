@@ -137,7 +137,12 @@ async fn names_that_are_not_there_or_taken() {
         ("ec2", "DescribeInstances", json!({"InstanceIds": ["bad"]}), "400 InvalidInstanceID.Malformed"),
         ("ec2", "TerminateInstances", json!({"InstanceIds": ["../x"]}), "400 InvalidInstanceID.Malformed"),
         ("ec2", "DescribeInstanceTypes", json!({"InstanceTypes": ["t9.gigantic"]}), "400 InvalidParameterValue"),
-        ("ec2", "DescribeNetworkInterfaces", json!({"NetworkInterfaceIds": ["eni-0badbadbad"]}), "400 InvalidNetworkInterfaceID.NotFound"),
+        (
+            "ec2",
+            "DescribeNetworkInterfaces",
+            json!({"NetworkInterfaceIds": ["eni-0badbadbad"]}),
+            "400 InvalidNetworkInterfaceID.NotFound",
+        ),
         ("ec2", "DetachNetworkInterface", json!({"AttachmentId": "x"}), "400 InvalidAttachmentID.NotFound"),
         ("ec2", "CreateNetworkInterface", json!({"SubnetId": "subnet-0badbadbad"}), "400 InvalidSubnetID.NotFound"),
         ("ec2", "CreateTags", json!({"Resources": ["../../x"], "Tags": [{"Key": "a", "Value": "b"}]}), "400 InvalidID"),

@@ -79,7 +79,9 @@ async fn from_the_first_node_to_the_last() {
     let update = aws.ok("eks", "UpdateNodegroupConfig", change).await["update"].take();
     assert_eq!((&update["type"], &update["status"]), (&json!("ConfigUpdate"), &json!("InProgress")));
     let asked = json!({"name": "demo", "nodegroupName": "web", "updateId": update["id"]});
-    let successful = eventually(json!("Successful"), || async { aws.ok("eks", "DescribeUpdate", asked.clone()).await["update"]["status"].take() });
+    let successful = eventually(json!("Successful"), || async {
+        aws.ok("eks", "DescribeUpdate", asked.clone()).await["update"]["status"].take()
+    });
     host.work_until(successful).await;
     host.work_until(eventually(1, || async {
         let (_, nodes) = host.kube.get("/api/v1/nodes?labelSelector=tier%3Dback").await;
@@ -134,7 +136,8 @@ async fn a_full_subnet_is_a_health_issue() {
     aws.ok("ec2", "CreateNetworkInterface", json!({"SubnetId": subnet})).await;
     assert_eq!(free().await, 0);
 
-    let asked = input(&world, json!({"subnets": [subnet], "scalingConfig": {"minSize": 1, "maxSize": 1, "desiredSize": 1}})).await;
+    let asked =
+        input(&world, json!({"subnets": [subnet], "scalingConfig": {"minSize": 1, "maxSize": 1, "desiredSize": 1}})).await;
     aws.ok("eks", "CreateNodegroup", asked).await;
     phase(&world, "CREATE_FAILED", 0).await;
     let name = json!({"clusterName": "demo", "nodegroupName": "web"});

@@ -65,7 +65,8 @@ impl FakeHost<'_> {
         let mut ready = made;
         // Whoever else has changed the node meanwhile has not changed its status.
         ready["metadata"]["resourceVersion"] = Doc::Null;
-        ready["status"]["conditions"] = json!([{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready"}]);
+        ready["status"]["conditions"] =
+            json!([{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready"}]);
         let path = format!("/api/v1/nodes/{}/status", network["privateDnsName"].as_str().expect("a name"));
         let (code, made) = self.kube.request(Method::PUT, &path, Some(ready)).await.expect("an answer");
         assert_eq!(code, 200, "{made}");
