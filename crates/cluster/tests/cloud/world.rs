@@ -9,7 +9,7 @@ use aws_service::{Endpoint, Limits, Peer, Service, SystemRandom, names};
 use aws_wire::sigv4::{Credentials, Scope, presign, sign};
 use aws_wire::{AwsError, HttpReply, HttpRequest, Model, check_output, client::decode_error, decode_output, encode_request};
 use client::{Client, Options, Resource};
-use cloud_ec2::{Ec2, Region};
+use cloud_ec2::{Ec2, InterfaceControl, Region};
 use cloud_eks::{ClusterControl, Config, Eks, ReadyProbe};
 use cloud_iam::{Bootstrap, Iam};
 use cloud_sts::{CredentialVerifier, SealingKeys, Sts};
@@ -114,10 +114,7 @@ fn make_endpoint(plane: &ControlPlane) -> Endpoint {
     let services: Vec<Arc<dyn Service>> = vec![
         Arc::new(Sts::new(sts_client.clone(), keys.clone(), random.clone()).expect("a model")),
         Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
-        Arc::new(
-            Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), Arc::new(aws_service::SystemRandom))
-                .expect("a model"),
-        ),
+        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model")),
         Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
@@ -145,6 +142,7 @@ impl World {
         let eks = user(&plane, "system:cloud:eks");
         let control = ClusterControl::new(eks, config, Arc::new(Answers), Arc::new(SystemClock), Arc::new(SystemRandom));
         control.run(&informers("system:cloud:eks"), runtime);
+        InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom)).run(&informers("system:cloud:ec2"), runtime);
         let agent = Agent::new(user(&plane, "system:host:here"), HOST, machines.clone());
         agent.run(&informers("system:host:here"), runtime);
         Self { plane, endpoint, machines, credentials, engine, _directory: directory }
