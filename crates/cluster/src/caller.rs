@@ -1,13 +1,12 @@
 //! Cluster tokens: the presigned request inside goes to STS through the service's own endpoint, and nowhere else.
 
+use crate::instances::InstanceIndex;
 use apiserver::CallerVerifier;
 use auth::access::CallerIdentity;
 use aws_service::{Endpoint, Peer};
 use aws_wire::token::{Hosts, inspect};
-use cloud_ec2::InstanceState;
 use meta::Doc;
 use meta::time::SharedClock;
-use reconcile::Informer;
 use std::sync::{Arc, OnceLock};
 
 /// The endpoint, which is made after the first control planes may ask for it.
@@ -18,10 +17,8 @@ pub struct TokenCaller {
     pub cluster: String,
     pub hosts: Hosts,
     pub endpoint: LateEndpoint,
+    pub instances: InstanceIndex,
     pub clock: SharedClock,
-    /// Where the cluster's own records are, and the instances of its nodes.
-    pub namespace: String,
-    pub instances: Arc<Informer>,
 }
 
 #[async_trait::async_trait]
@@ -43,10 +40,7 @@ impl CallerVerifier for TokenCaller {
             .ok()
     }
 
-    /// Of an instance that EC2 has not ended: its name may soon be another's.
     fn private_dns(&self, instance: &str) -> Option<String> {
-        let record = self.instances.get(&self.namespace, instance)?.to_doc();
-        let alive = matches!(InstanceState::of(&record), InstanceState::Pending | InstanceState::Running);
-        record["status"]["network"]["privateDnsName"].as_str().filter(|_| alive).map(str::to_owned)
+        self.instances.private_dns(instance)
     }
 }

@@ -3,17 +3,19 @@
 use crate::access::AccessFeed;
 use crate::caller::{LateEndpoint, TokenCaller};
 use crate::control_plane::{ControlPlane, Plan};
+use crate::instances::InstanceIndex;
 use crate::keys::{Keys, SigningKeys};
 use crate::management::CONTROL_PLANE_KEYS;
 use crate::nodes::{self, FollowedNodes, NodeChanges};
-use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint};
+use crate::plane_network::{LateNetwork, Presence};
+use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint, PlaneNetwork};
 use apiserver::Published;
 use aws_wire::token::Hosts;
 use client::{Client, DeleteOptions};
 use controllers::KindFacts;
 use meta::Reason;
 use meta::time::SharedClock;
-use reconcile::{Informer, ObjectKey, Queue, Runtime};
+use reconcile::{ObjectKey, Queue, Runtime};
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -34,6 +36,7 @@ pub struct Factory {
     pub client: Client,
     pub engine: Engine,
     pub access: Arc<AccessFeed>,
+    pub instances: InstanceIndex,
     pub signing_keys: SigningKeys,
     pub endpoint: LateEndpoint,
     pub hosts: Hosts,
@@ -41,7 +44,6 @@ pub struct Factory {
     pub minors: Mutex<HashMap<u32, Minor>>,
     pub running: Arc<Mutex<HashMap<String, Running>>>,
     pub agent: LateQueue,
-    pub instances: Arc<Informer>,
     pub node_changes: Arc<NodeChanges>,
     pub runtime: Runtime,
 }
@@ -56,27 +58,28 @@ pub struct Minor {
     kinds: Arc<[KindFacts]>,
 }
 
+#[derive(Clone)]
 pub struct Running {
     pub(crate) plane: Arc<ControlPlane>,
     endpoint: Endpoint,
+    presence: Arc<Presence>,
     pub(crate) cluster_uid: String,
-    pub(crate) nodes: FollowedNodes,
+    pub(crate) nodes: Arc<FollowedNodes>,
 }
 
 #[async_trait::async_trait]
 impl ControlPlaneFactory for Factory {
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> Result<Endpoint, String> {
-        if let Some(running) = self.running.lock().await.get(&spec.uid) {
-            return Ok(running.endpoint.clone());
+    async fn ensure(&self, spec: &ControlPlaneSpec, network: Option<&PlaneNetwork>) -> Result<Endpoint, String> {
+        let known = self.running.lock().await.get(&spec.uid).cloned();
+        let running = match known {
+            Some(running) => running,
+            None => self.start_watched(spec).await?,
+        };
+        // Nobody waits for it: a cluster is ready by its endpoint, and is entered into its VPC when it has interfaces there.
+        if let Some(network) = network {
+            running.presence.enter(&running.plane, network).await?;
         }
-        let running = self.start(spec).await?;
-        let endpoint = running.endpoint.clone();
-        let plane = running.plane.clone();
-        self.running.lock().await.insert(spec.uid.clone(), running);
-        // Only now: a control plane that has already ended must be found, so that it is taken out.
-        self.watch_over(spec, plane);
-        self.node_changes.tell(&spec.cluster_uid);
-        Ok(endpoint)
+        Ok(running.endpoint)
     }
 
     async fn destroy(&self, spec: &ControlPlaneSpec) -> Result<(), String> {
@@ -98,6 +101,15 @@ fn keys_name(spec: &ControlPlaneSpec) -> String {
 }
 
 impl Factory {
+    async fn start_watched(&self, spec: &ControlPlaneSpec) -> Result<Running, String> {
+        let running = self.start(spec).await?;
+        self.running.lock().await.insert(spec.uid.clone(), running.clone());
+        // Only now: a control plane that has already ended must be found, so that it is taken out.
+        self.watch_over(spec, running.plane.clone());
+        self.node_changes.tell(&spec.cluster_uid);
+        Ok(running)
+    }
+
     /// A control plane that ends by itself, by a panic for instance, is started again by the agent. Others go on.
     fn watch_over(&self, spec: &ControlPlaneSpec, plane: Arc<ControlPlane>) {
         let (all, agent, stop) = (self.running.clone(), self.agent.clone(), self.runtime.stop.clone());
@@ -124,18 +136,18 @@ impl Factory {
             cluster: spec.cluster_name.clone(),
             hosts: self.hosts.clone(),
             endpoint: self.endpoint.clone(),
-            clock: self.clock.clone(),
-            namespace: spec.namespace.clone(),
             instances: self.instances.clone(),
+            clock: self.clock.clone(),
         };
         let minor = self.minor(&spec.version).await?;
+        let network = LateNetwork::default();
+        let service_cidr: ipnet::Ipv4Net =
+            spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?;
         let plan = Plan {
             name: spec.cluster_name.clone(),
             published: minor.published,
             store,
-            service_cidr: Some(
-                spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?,
-            ),
+            service_cidr: Some(service_cidr),
             issuer: spec.oidc_issuer.clone(),
             access: self.access.index_of(&spec.cluster_uid),
             caller_verifier: Some(Arc::new(verifier)),
@@ -147,9 +159,13 @@ impl Factory {
             return Err(why.to_string());
         }
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
-        plane.start_controllers(minor.kinds, &keys, &self.clock);
+        plane.start_controllers(minor.kinds, &keys, Some(Arc::new(self.instances.clone())), &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
-        Ok(Running { plane: Arc::new(plane), endpoint, cluster_uid: spec.cluster_uid.clone(), nodes: FollowedNodes::default() })
+        let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
+        let names = vec![address.ip().to_string(), service_address.to_string()];
+        let presence = Presence::new(keys, self.clock.clone(), names, network);
+        let (cluster_uid, presence) = (spec.cluster_uid.clone(), Arc::new(presence));
+        Ok(Running { plane: Arc::new(plane), endpoint, presence, cluster_uid, nodes: Arc::default() })
     }
 
     /// The keys and the address of a control plane: those it has had since it was first made.

@@ -23,6 +23,7 @@ pub enum EventType {
 #[derive(Clone, PartialEq, Eq)]
 struct Fold {
     uid: String,
+    field_path: String,
     reason: String,
     message: String,
 }
@@ -38,18 +39,35 @@ struct Seen {
 pub struct Recorder {
     client: Client,
     component: &'static str,
+    host: String,
     clock: SharedClock,
     recent: Mutex<VecDeque<Seen>>,
 }
 
 impl Recorder {
     pub fn new(client: Client, component: &'static str, clock: SharedClock) -> Self {
-        Self { client, component, clock, recent: Mutex::default() }
+        Self { client, component, host: String::new(), clock, recent: Mutex::default() }
+    }
+
+    /// Speaks from this node.
+    pub fn on_host(mut self, host: &str) -> Self {
+        self.host = host.into();
+        self
     }
 
     /// Says `reason: message` about an object of the given apiVersion and kind.
     pub async fn record(&self, about: &Object, kind: (&str, &str), level: EventType, reason: &str, message: &str) -> Result<()> {
-        let fold = Fold { uid: about.meta.uid.clone(), reason: reason.into(), message: message.into() };
+        let reference = json!({
+            "apiVersion": kind.0, "kind": kind.1, "name": about.meta.name, "namespace": about.meta.namespace,
+            "uid": about.meta.uid, "resourceVersion": about.resource_version(),
+        });
+        self.record_reference(reference, level, reason, message).await
+    }
+
+    /// As [`Recorder::record`], about a `v1 ObjectReference`, which may point at a part of an object.
+    pub async fn record_reference(&self, about: Doc, level: EventType, reason: &str, message: &str) -> Result<()> {
+        let text = |field: &str| about[field].as_str().unwrap_or("").to_owned();
+        let fold = Fold { uid: text("uid"), field_path: text("fieldPath"), reason: reason.into(), message: message.into() };
         if let Some((namespace, name, count)) = self.repeat(&fold) {
             let patch = json!({ "count": count, "lastTimestamp": self.clock.now().to_string() });
             match self.client.patch(EVENTS, &namespace, &name, "", patch).await {
@@ -57,11 +75,19 @@ impl Recorder {
                 other => return other.map(drop),
             }
         }
-        let namespace = if about.meta.namespace.is_empty() { "default" } else { &about.meta.namespace };
-        let name = self.name_for(&about.meta.name);
-        let doc = self.document(about, kind, level, (namespace, &name), (reason, message));
-        self.client.create(EVENTS, namespace, doc).await?;
-        self.remember(Seen { fold, namespace: namespace.into(), name, count: 1 });
+        let namespace = Some(text("namespace")).filter(|namespace| !namespace.is_empty()).unwrap_or_else(|| "default".into());
+        let mut name = self.name_for(&text("name"));
+        let mut doc = self.document(about, level, (&namespace, &name), (reason, message));
+        match self.client.create(EVENTS, &namespace, doc.clone()).await {
+            // Said within one tick of the clock.
+            Err(status) if status.reason == meta::Reason::AlreadyExists => {
+                name = self.clock.new_uid();
+                doc["metadata"]["name"] = name.as_str().into();
+                self.client.create(EVENTS, &namespace, doc).await?;
+            }
+            other => drop(other?),
+        }
+        self.remember(Seen { fold, namespace, name, count: 1 });
         Ok(())
     }
 
@@ -71,18 +97,19 @@ impl Recorder {
         if name.len() <= MAX_NAME { name } else { self.clock.new_uid() }
     }
 
-    fn document(&self, about: &Object, kind: (&str, &str), level: EventType, at: (&str, &str), text: (&str, &str)) -> Doc {
+    fn document(&self, about: Doc, level: EventType, at: (&str, &str), text: (&str, &str)) -> Doc {
         let now = self.clock.now().to_string();
+        let source = match self.host.as_str() {
+            "" => json!({ "component": self.component }),
+            host => json!({ "component": self.component, "host": host }),
+        };
         json!({
             "apiVersion": "v1", "kind": "Event",
             "metadata": { "namespace": at.0, "name": at.1 },
-            "involvedObject": {
-                "apiVersion": kind.0, "kind": kind.1, "name": about.meta.name, "namespace": about.meta.namespace,
-                "uid": about.meta.uid, "resourceVersion": about.resource_version(),
-            },
+            "involvedObject": about,
             "type": format!("{level:?}"), "reason": text.0, "message": text.1, "count": 1,
             "firstTimestamp": now, "lastTimestamp": now,
-            "source": { "component": self.component }, "reportingComponent": self.component, "reportingInstance": "",
+            "source": source, "reportingComponent": self.component, "reportingInstance": self.host,
         })
     }
 

@@ -99,14 +99,14 @@ impl Index {
 /// The cache of one kind. Handlers run in the order of the changes, on the informer's task; they must not block.
 pub struct Informer {
     resource: Resource,
-    field_selector: &'static str,
+    field_selector: String,
     cache: RwLock<Cache>,
     handlers: Mutex<Vec<Handler>>,
     synced: watch::Sender<bool>,
 }
 
 impl Informer {
-    fn new(resource: Resource, field_selector: &'static str) -> Self {
+    fn new(resource: Resource, field_selector: String) -> Self {
         Self { resource, field_selector, cache: RwLock::default(), handlers: Mutex::default(), synced: watch::channel(false).0 }
     }
 
@@ -183,7 +183,7 @@ impl Informer {
     }
 
     fn options(&self) -> Options {
-        Options { field_selector: self.field_selector.into(), ..Options::default() }
+        Options { field_selector: self.field_selector.clone(), ..Options::default() }
     }
 
     async fn run(self: Arc<Self>, client: Client, stop: CancellationToken) {
@@ -238,7 +238,7 @@ fn ended_at_once() -> Status {
 }
 
 /// What part of a kind an informer holds: a field selector, `""` for everything.
-type Selected = (Resource, &'static str);
+type Selected = (Resource, String);
 
 /// The informers of one client, each started when first asked for.
 pub struct Informers {
@@ -259,10 +259,10 @@ impl Informers {
 
     /// As [`Informers::get`], of the objects a field selector such as `metadata.name=default` matches: who needs one
     /// object of each namespace need not hold them all.
-    pub fn select(&self, resource: Resource, field_selector: &'static str) -> Arc<Informer> {
+    pub fn select(&self, resource: Resource, field_selector: &str) -> Arc<Informer> {
         let mut started = self.started.lock();
-        let informer = started.entry((resource, field_selector)).or_insert_with(|| {
-            let informer = Arc::new(Informer::new(resource, field_selector));
+        let informer = started.entry((resource, field_selector.to_owned())).or_insert_with(|| {
+            let informer = Arc::new(Informer::new(resource, field_selector.to_owned()));
             self.tasks.spawn(informer.clone().run(self.client.clone(), self.stop.clone()));
             informer
         });

@@ -1,6 +1,6 @@
 //! A management plane in a temporary directory with the cloud services on it.
 
-use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served};
+use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served, PlaneNetwork};
 use api::Catalog;
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
@@ -38,7 +38,7 @@ struct Machines {
 
 #[async_trait::async_trait]
 impl ControlPlaneFactory for Machines {
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> Result<Served, String> {
+    async fn ensure(&self, spec: &ControlPlaneSpec, _: Option<&PlaneNetwork>) -> Result<Served, String> {
         if let Some(why) = self.broken {
             return Err(why.into());
         }
@@ -138,6 +138,8 @@ impl World {
         let machines = Arc::new(machines);
         let runtime = plane.runtime();
         let informers = |name: &str| Informers::new(user(&plane, name), runtime.tasks.clone(), runtime.stop.clone());
+        let ec2 = cloud_ec2::InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom));
+        ec2.run(&informers("system:cloud:ec2"), runtime);
         let config = Config { host: HOST.into() };
         let eks = user(&plane, "system:cloud:eks");
         let control = ClusterControl::new(eks, config, Arc::new(Answers), Arc::new(SystemClock), Arc::new(SystemRandom));

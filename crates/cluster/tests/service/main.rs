@@ -6,8 +6,11 @@ mod describe;
 mod lifecycle;
 mod nodegroups;
 mod sagas;
+#[path = "../../../node-os/tests/sandbox/mod.rs"]
+mod sandbox;
 mod sessions;
 mod signatures;
 mod tokens;
 mod unbuilt;
+mod vpc;
 mod world;
