@@ -1,6 +1,6 @@
 //! A management plane in a temporary directory with the cloud services on it.
 
-use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served};
+use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served, PlaneNetwork};
 use api::Catalog;
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
@@ -9,7 +9,7 @@ use aws_service::{Endpoint, Limits, Peer, Service, SystemRandom, names};
 use aws_wire::sigv4::{Credentials, Scope, presign, sign};
 use aws_wire::{AwsError, HttpReply, HttpRequest, Model, check_output, client::decode_error, decode_output, encode_request};
 use client::{Client, Options, Resource};
-use cloud_ec2::{Ec2, Region};
+use cloud_ec2::{Ec2, InterfaceControl, Region};
 use cloud_eks::{ClusterControl, Config, Eks, ReadyProbe};
 use cloud_iam::{Bootstrap, Iam};
 use cloud_sts::{CredentialVerifier, SealingKeys, Sts};
@@ -38,7 +38,7 @@ struct Machines {
 
 #[async_trait::async_trait]
 impl ControlPlaneFactory for Machines {
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> Result<Served, String> {
+    async fn ensure(&self, spec: &ControlPlaneSpec, _: Option<&PlaneNetwork>) -> Result<Served, String> {
         if let Some(why) = self.broken {
             return Err(why.into());
         }
@@ -114,10 +114,7 @@ fn make_endpoint(plane: &ControlPlane) -> Endpoint {
     let services: Vec<Arc<dyn Service>> = vec![
         Arc::new(Sts::new(sts_client.clone(), keys.clone(), random.clone()).expect("a model")),
         Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
-        Arc::new(
-            Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), Arc::new(aws_service::SystemRandom))
-                .expect("a model"),
-        ),
+        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model")),
         Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
@@ -141,10 +138,13 @@ impl World {
         let machines = Arc::new(machines);
         let runtime = plane.runtime();
         let informers = |name: &str| Informers::new(user(&plane, name), runtime.tasks.clone(), runtime.stop.clone());
+        let ec2 = cloud_ec2::InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom));
+        ec2.run(&informers("system:cloud:ec2"), runtime);
         let config = Config { host: HOST.into() };
         let eks = user(&plane, "system:cloud:eks");
         let control = ClusterControl::new(eks, config, Arc::new(Answers), Arc::new(SystemClock), Arc::new(SystemRandom));
         control.run(&informers("system:cloud:eks"), runtime);
+        InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom)).run(&informers("system:cloud:ec2"), runtime);
         let agent = Agent::new(user(&plane, "system:host:here"), HOST, machines.clone());
         agent.run(&informers("system:host:here"), runtime);
         Self { plane, endpoint, machines, credentials, engine, _directory: directory }

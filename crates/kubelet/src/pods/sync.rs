@@ -167,10 +167,13 @@ impl Worker {
         if self.prepared.is_none() {
             self.prepared = Some(sandbox::prepare(&self.cx, &self.pod).await?);
         }
-        if let Some(prepared) = self.prepared.as_ref().filter(|_| self.populated != sandbox.config.id) {
+        // Files may tell the pod's labels and annotations.
+        let metadata = &self.pod.doc()["metadata"];
+        let told = format!("{} {} {}", sandbox.config.id, metadata["labels"], metadata["annotations"]);
+        if let Some(prepared) = self.prepared.as_ref().filter(|_| self.populated != told) {
             let populated = self.cx.volumes.populate(&self.pod, prepared, &sandbox).await;
             populated.map_err(|error| Failed { reason: "FailedMount", message: error.message })?;
-            self.populated = sandbox.config.id;
+            self.populated = told;
         }
         Ok(())
     }
