@@ -213,7 +213,7 @@ impl Worker {
     async fn kill(&mut self, kill: Kill) -> Result<(), String> {
         let Some(status) = self.observed.containers.iter().find(|status| status.config.id == kill.id) else { return Ok(()) };
         self.cx.prober.stop(self.pod.uid(), Some(&kill.name));
-        let own = |field| Some(self.pod.container(&kill.name)?.probe(field)?["terminationGracePeriodSeconds"].as_i64()?);
+        let own = |field| self.pod.container(&kill.name)?.probe(field)?["terminationGracePeriodSeconds"].as_i64();
         let grace_s = own("livenessProbe").unwrap_or_else(|| self.pod.grace_seconds());
         let killed = stop::kill(&self.cx, &self.pod, &self.observed, status, &kill.message, grace_s).await;
         killed.map_err(|error| error.to_string())
