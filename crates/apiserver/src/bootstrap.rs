@@ -23,7 +23,10 @@ pub(crate) async fn run(server: &Arc<ApiServer>) -> Result<()> {
         wanted.push(service_range(&range.to_string()));
         wanted.push(kubernetes_service(&range));
     }
-    let policy = auth::bootstrap::documents(server.config.minor);
+    let mut policy = auth::bootstrap::documents(server.config.minor);
+    if server.config.service_cidr.is_some() {
+        policy.extend(auth::bootstrap::eks_documents(server.config.minor));
+    }
     let rbac = policy.iter().map(|doc| reconcile_rbac(server, &client, doc));
     try_join_all(rbac).await?;
     try_join_all(wanted.iter().map(|doc| ensure(server, &client, doc))).await?;

@@ -5,7 +5,7 @@ use apiserver::{ApiServer, CallerVerifier, Config, HttpHandler, MAX_OBJECT_BYTES
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
-use controllers::KindFacts;
+use controllers::{KindFacts, NodeNames};
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -13,6 +13,7 @@ use rustls::server::WebPkiClientVerifier;
 use std::sync::Arc;
 use storage::Store;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ControlPlaneError {
@@ -85,7 +86,7 @@ impl ControlPlane {
         &self.runtime
     }
 
-    /// Serves HTTPS on `listener` with a certificate for `names`.
+    /// Serves HTTPS on `listener` with a certificate for `names`, as long as the control plane runs.
     pub fn listen(
         &self,
         listener: TcpListener,
@@ -93,20 +94,37 @@ impl ControlPlane {
         keys: &Keys,
         clock: &SharedClock,
     ) -> Result<(), ControlPlaneError> {
-        let tls = server_tls(keys, names, clock)?;
+        self.listen_until(&self.runtime.stop, listener, server_tls(keys, names, clock)?)
+    }
+
+    /// As [`ControlPlane::listen`], for a listener that may end before.
+    pub fn listen_until(
+        &self,
+        stop: &CancellationToken,
+        listener: TcpListener,
+        tls: rustls::ServerConfig,
+    ) -> Result<(), ControlPlaneError> {
         let server = serve::Server { listener, tls: Some(Arc::new(tls)), plain: false };
         let handler = Arc::new(HttpHandler::new(self.server.clone()));
-        self.runtime.tasks.spawn(server.run(handler, self.runtime.tasks.clone(), self.runtime.stop.clone()));
+        self.runtime.tasks.spawn(server.run(handler, self.runtime.tasks.clone(), stop.clone()));
         Ok(())
     }
 
     /// Starts what makes the cluster's objects true.
-    pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, clock: &SharedClock) {
+    pub fn start_controllers(
+        &self,
+        kinds: Arc<[KindFacts]>,
+        keys: &Keys,
+        node_names: Option<Arc<dyn NodeNames>>,
+        clock: &SharedClock,
+    ) {
         let server = self.server.clone();
         controllers::start(controllers::Context {
             client: Arc::new(move |user| server.client(user)),
             kinds,
             root_ca_pem: keys.authority.certificate_pem().to_owned(),
+            authority: Some(keys.authority.clone()),
+            node_names,
             clock: clock.clone(),
             runtime: self.runtime.clone(),
         });

@@ -10,6 +10,8 @@ mod node;
 pub mod parts;
 pub mod pod;
 pub mod pods;
+pub mod probes;
+pub mod server;
 pub mod status;
 
 pub use config::{Capacity, Config, SystemInfo};
