@@ -55,7 +55,11 @@ impl Capacity {
 
     /// As a ResourceList. `ephemeral`: capacities print it in Ki, allocatables in bytes, as upstream does.
     pub fn resource_list(&self, ephemeral_in_ki: bool) -> Doc {
-        let cpu = if self.cpu_milli % 1000 == 0 { (self.cpu_milli / 1000).to_string() } else { format!("{}m", self.cpu_milli) };
+        let cpu = if self.cpu_milli.is_multiple_of(1000) {
+            (self.cpu_milli / 1000).to_string()
+        } else {
+            format!("{}m", self.cpu_milli)
+        };
         let ephemeral =
             if ephemeral_in_ki { format!("{}Ki", self.ephemeral_bytes / 1024) } else { self.ephemeral_bytes.to_string() };
         json!({

@@ -44,7 +44,8 @@ pub struct VolumeError {
 pub trait Volumes: Send + Sync + 'static {
     /// Before the sandbox: resolves sources and makes host directories.
     async fn prepare(&self, pod: &PodView) -> Result<Prepared, VolumeError>;
-    /// After the sandbox: writes files, also into its tmpfs, and keeps them up to date until [`Volumes::teardown`].
+    /// After the sandbox: writes files, also into its tmpfs, and keeps them up to date until [`Volumes::teardown`]. Called
+    /// again when the pod's labels or annotations changed, and by a kubelet that adopts the pod.
     async fn populate(&self, pod: &PodView, prepared: &Prepared, sandbox: &SandboxStatus) -> Result<(), VolumeError>;
     /// Of one container, the files that the kubelet itself makes (hosts, resolv.conf, termination log) among them.
     /// `addresses` are the pod's.

@@ -112,8 +112,8 @@ fn init_containers(seen: &Seen<'_>, plan: &mut Plan) -> Init {
                     start(seen, plan, container);
                     return Init::Waiting;
                 }
-                Some(_) => return Init::Waiting,
-                None => {
+                Some(status) if status.state == ContainerState::Running => return Init::Waiting,
+                _ => {
                     start(seen, plan, container);
                     return Init::Waiting;
                 }
@@ -126,7 +126,7 @@ fn init_containers(seen: &Seen<'_>, plan: &mut Plan) -> Init {
 /// Whether what comes after it may start.
 fn sidecar(seen: &Seen<'_>, plan: &mut Plan, container: ContainerView<'_>, current: Option<&ContainerStatus>) -> bool {
     match current {
-        Some(status) if status.state != ContainerState::Exited => {
+        Some(status) if status.state == ContainerState::Running => {
             check(seen, plan, container, status);
             seen.probes.started(container, status)
         }
@@ -152,13 +152,9 @@ fn app_containers(seen: &Seen<'_>, plan: &mut Plan) {
     }
     for container in seen.pod.containers() {
         match seen.runtime.current(container.name()) {
-            None => start(seen, plan, container),
-            Some(status) if status.state == ContainerState::Exited => {
-                if restarts(seen, container, status) {
-                    start(seen, plan, container);
-                }
-            }
-            Some(status) => check(seen, plan, container, status),
+            Some(status) if status.state == ContainerState::Running => check(seen, plan, container, status),
+            Some(status) if status.state == ContainerState::Exited && !restarts(seen, container, status) => {}
+            _ => start(seen, plan, container),
         }
     }
 }
@@ -204,8 +200,15 @@ fn start(seen: &Seen<'_>, plan: &mut Plan, container: ContainerView<'_>) {
     }
 }
 
-/// One more than ever before, as the runtime or, where it has forgotten, the API remembers.
+/// One more than ever before, as the runtime or, where it has forgotten, the API remembers. A container that was made but
+/// never started (whoever made it was interrupted) does not count.
 fn attempt(seen: &Seen<'_>, name: &str) -> u32 {
-    let known = seen.runtime.named(name).map(|container| container.config.attempt + 1).max();
-    known.unwrap_or_else(|| crate::status::attempts_known(seen.pod, name))
+    match seen.runtime.newest(name) {
+        Some(newest) if newest.state == ContainerState::Created => newest.config.attempt,
+        Some(newest) => newest.config.attempt + 1,
+        None => crate::status::attempts_known(seen.pod, name),
+    }
 }
+
+#[cfg(test)]
+mod tests;

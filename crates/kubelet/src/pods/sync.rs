@@ -14,7 +14,7 @@ use crate::pod::ContainerView;
 use crate::status::Failure;
 use meta::Time;
 use reconcile::EventType::{Normal, Warning};
-use runtime::cri::{ContainerState, SandboxState};
+use runtime::cri::{ContainerState, ContainerStatus, SandboxState};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -167,13 +167,12 @@ impl Worker {
         if self.prepared.is_none() {
             self.prepared = Some(sandbox::prepare(&self.cx, &self.pod).await?);
         }
-        // Files may tell the pod's labels and annotations.
-        let metadata = &self.pod.doc()["metadata"];
-        let told = format!("{} {} {}", sandbox.config.id, metadata["labels"], metadata["annotations"]);
-        if let Some(prepared) = self.prepared.as_ref().filter(|_| self.populated != told) {
+        // Files may show labels and annotations, which change while the pod runs.
+        let wanted = format!("{} {:?} {:?}", sandbox.config.id, self.pod.labels(), self.pod.annotations());
+        if let Some(prepared) = self.prepared.as_ref().filter(|_| self.populated != wanted) {
             let populated = self.cx.volumes.populate(&self.pod, prepared, &sandbox).await;
             populated.map_err(|error| Failed { reason: "FailedMount", message: error.message })?;
-            self.populated = told;
+            self.populated = wanted;
         }
         Ok(())
     }
@@ -216,7 +215,7 @@ impl Worker {
     async fn kill(&mut self, kill: Kill) -> Result<(), String> {
         let Some(status) = self.observed.containers.iter().find(|status| status.config.id == kill.id) else { return Ok(()) };
         self.cx.prober.stop(self.pod.uid(), Some(&kill.name));
-        let own = |field| Some(self.pod.container(&kill.name)?.probe(field)?["terminationGracePeriodSeconds"].as_i64()?);
+        let own = |field| self.pod.container(&kill.name)?.probe(field)?["terminationGracePeriodSeconds"].as_i64();
         let grace_s = own("livenessProbe").unwrap_or_else(|| self.pod.grace_seconds());
         let killed = stop::kill(&self.cx, &self.pod, &self.observed, status, &kill.message, grace_s).await;
         killed.map_err(|error| error.to_string())
@@ -232,6 +231,7 @@ impl Worker {
         if let Some(last) = self.observed.newest(&start.name).filter(|status| status.state == ContainerState::Exited) {
             self.crashes.next(&start.name, time_of(last.finished_at_ns), cx.clock.now());
         }
+        self.drop_unstarted(&start.name).await?;
         let observed = self.observed.clone();
         let ground = Ground { pod: &pod, sandbox: &sandbox, prepared: &prepared, observed: &observed };
         match start::start(&cx, &ground, &mut self.pulls, container, start.attempt).await {
@@ -243,6 +243,17 @@ impl Worker {
             }
             Err(trouble) => Ok(Some(self.trouble(&start.name, container.image(), trouble))),
         }
+    }
+
+    /// Takes away what an interrupted start left.
+    async fn drop_unstarted(&mut self, name: &str) -> Result<(), String> {
+        let unstarted = |status: &&ContainerStatus| status.state == ContainerState::Created;
+        let ids: Vec<String> = self.observed.named(name).filter(unstarted).map(|status| status.config.id.clone()).collect();
+        for id in ids {
+            self.cx.runtime.remove_container(&id).await.map_err(|error| error.to_string())?;
+            self.observed.containers.retain(|status| status.config.id != id);
+        }
+        Ok(())
     }
 
     fn trouble(&mut self, name: &str, image: &str, trouble: Trouble) -> Duration {

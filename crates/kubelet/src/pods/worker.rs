@@ -62,7 +62,7 @@ pub struct Worker {
     pub(super) crashes: Backoffs,
     pub(super) pulls: Pulls,
     pub(super) prepared: Option<Prepared>,
-    /// The sandbox whose volumes are written.
+    /// For which sandbox, labels and annotations the volumes are written.
     pub(super) populated: String,
     pub(super) failure: Option<Failure>,
     pub(super) start_time: Time,

@@ -16,8 +16,14 @@ const MAX_OUTPUT: u64 = 10 << 10;
 pub enum Attempt {
     Exec(Vec<String>),
     Http(http::Get),
-    Tcp { host: Option<String>, port: u16 },
-    Grpc { port: u16, service: String },
+    Tcp {
+        host: Option<String>,
+        port: u16,
+    },
+    Grpc {
+        port: u16,
+        service: String,
+    },
     /// It names a port that the container does not have, or no handler that is known.
     Impossible(String),
 }

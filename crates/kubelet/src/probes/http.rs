@@ -187,6 +187,9 @@ mod tests {
         tokio::select! { () = answering => {}, () = asking => {} }
         drop(listener);
         let refused = attempt(&network, &get, Duration::from_secs(5)).await.expect_err("nobody listens");
-        assert_eq!(refused, format!("Get \"http://127.0.0.1:{port}/healthz?x=1\": dial tcp 127.0.0.1:{port}: connect: connection refused"));
+        assert_eq!(
+            refused,
+            format!("Get \"http://127.0.0.1:{port}/healthz?x=1\": dial tcp 127.0.0.1:{port}: connect: connection refused")
+        );
     }
 }

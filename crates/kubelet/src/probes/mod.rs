@@ -140,12 +140,12 @@ struct Verdict {
 }
 
 impl Verdict {
-    /// Until it was probed, a container is alive, and not ready.
+    /// Until it was probed, a container is alive. Whether it is ready is told in any case: it may have been when a kubelet
+    /// before this one probed it.
     fn new(kind: ProbeKind) -> Self {
         let told = match kind {
-            ProbeKind::Startup => None,
+            ProbeKind::Startup | ProbeKind::Readiness => None,
             ProbeKind::Liveness => Some(true),
-            ProbeKind::Readiness => Some(false),
         };
         Self { last: None, run: 0, told }
     }
@@ -251,8 +251,9 @@ mod tests {
     fn verdicts_change_after_enough_of_the_same() {
         let timing = Timing::of(&json!({"failureThreshold": 2, "successThreshold": 2}), ProbeKind::Readiness);
         let mut verdict = Verdict::new(ProbeKind::Readiness);
-        let told: Vec<Option<bool>> = [false, false, true, true, true, false, true, false, false].into_iter().map(|ok| verdict.add(ok, &timing)).collect();
-        assert_eq!(told, [None, None, None, Some(true), None, None, None, None, Some(false)]);
+        let told: Vec<Option<bool>> =
+            [false, false, true, true, true, false, true, false, false].into_iter().map(|ok| verdict.add(ok, &timing)).collect();
+        assert_eq!(told, [None, Some(false), None, Some(true), None, None, None, None, Some(false)]);
         let timing = Timing::of(&json!({"failureThreshold": 1}), ProbeKind::Liveness);
         let mut verdict = Verdict::new(ProbeKind::Liveness);
         assert_eq!((verdict.add(true, &timing), verdict.add(false, &timing)), (None, Some(false)));
