@@ -52,6 +52,12 @@ pub fn linked_by(name: &str) -> Result<BTreeSet<Built>> {
     tree(&["--package", name, "--edges", "normal"])
 }
 
+/// What depends on the crate `name` directly, in any way.
+pub fn parents(name: &str) -> Result<BTreeSet<String>> {
+    let found = tree(&["--workspace", "--all-features", "--invert", name, "--depth", "1"])?;
+    Ok(found.into_iter().map(|package| package.name).filter(|parent| parent != name).collect())
+}
+
 /// `cargo tree` rather than the graph of `cargo metadata`, which also holds optional dependencies that nothing turns on.
 fn tree(arguments: &[&str]) -> Result<BTreeSet<Built>> {
     let always = ["tree", "--locked", "--target", PLATFORM, "--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"];

@@ -1,13 +1,14 @@
 //! Control planes of this host. Promise: a record is let go only after its control plane has been destroyed.
 
 use crate::plan::{ControlPlaneSpec, Step, failed, plan, ready, released};
+use crate::vpc::{Place, PlaneNetwork, Realised, VpcControl, VpcServices, names};
 use client::{Client, Resource};
 use meta::{Doc, Reason, Status};
 use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime};
 use serde_json::json;
 use std::sync::Arc;
 
-const CONTROL_PLANES: Resource = Resource::new("eks.pilothouse.dev", "v1", "controlplanes");
+pub const CONTROL_PLANES: Resource = Resource::new("eks.pilothouse.dev", "v1", "controlplanes");
 
 /// Control planes that start side by side: loading a store is work for a core.
 const WORKERS: usize = 4;
@@ -23,22 +24,38 @@ pub struct Endpoint {
 /// Starts and stops control planes.
 #[async_trait::async_trait]
 pub trait ControlPlaneFactory: Send + Sync + 'static {
-    /// Makes it run, if it does not, and says where. Keeps the previous endpoint if that can be.
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> Result<Endpoint, String>;
+    /// Makes it run, if it does not, and says where. Keeps the previous endpoint if that can be. It also serves in
+    /// `network`, from when there is one.
+    async fn ensure(&self, spec: &ControlPlaneSpec, network: Option<&PlaneNetwork>) -> Result<Endpoint, String>;
     /// Stops it and removes its data. Nothing to do is success.
     async fn destroy(&self, spec: &ControlPlaneSpec) -> Result<(), String>;
+}
+
+/// What the agent needs to make VPCs.
+pub struct Network {
+    /// The id of this instance of the service: in the name of everything that is made on the host.
+    pub instance: String,
+    pub region: String,
+    pub services: Arc<dyn VpcServices>,
 }
 
 pub struct Agent {
     client: Client,
     host: String,
     factory: Arc<dyn ControlPlaneFactory>,
+    network: Option<Network>,
+    realised: Realised,
 }
 
 impl Agent {
     /// `client` speaks as `system:host:<host>`.
     pub fn new(client: Client, host: &str, factory: Arc<dyn ControlPlaneFactory>) -> Self {
-        Self { client, host: host.to_owned(), factory }
+        Self { client, host: host.to_owned(), factory, network: None, realised: Realised::default() }
+    }
+
+    /// Also makes VPCs.
+    pub fn with_network(self, network: Network) -> Self {
+        Self { network: Some(network), ..self }
     }
 
     /// Starts with every record there is, then follows changes, until the runtime stops. Whoever notices that a control
@@ -47,11 +64,27 @@ impl Agent {
         let agent = Arc::new(self);
         let controller = Controller::new("control-plane", runtime).watches(&informers.get(CONTROL_PLANES), wakes);
         let queue = Arc::clone(controller.queue());
+        if let Some(network) = &agent.network {
+            agent.vpcs(network, informers, runtime, &queue).run(runtime);
+        }
         controller.run(WORKERS, move |key| {
             let agent = Arc::clone(&agent);
             async move { agent.reconcile(&key.namespace, &key.name).await.map(|()| Next::OnChange) }
         });
         queue
+    }
+
+    fn vpcs(&self, network: &Network, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) -> VpcControl {
+        let place = Place { host: self.host.clone(), instance: network.instance.clone(), region: network.region.clone() };
+        let (client, services, realised) = (self.client.clone(), network.services.clone(), self.realised.clone());
+        VpcControl::new(client, place, services, realised, planes.clone(), informers, runtime)
+    }
+
+    /// The name of a control plane's namespace goes with it; whoever is inside keeps the rest a little longer.
+    fn forget_namespace(&self, spec: &ControlPlaneSpec) -> Result<(), Error> {
+        let Some(network) = &self.network else { return Ok(()) };
+        let namespace = names::control_plane(&network.instance, &spec.uid);
+        node_os::netns::delete(&namespace).map_err(|error| Error::Waiting(error.to_string()))
     }
 
     /// One pass over the record of this name.
@@ -64,14 +97,16 @@ impl Agent {
             Step::Ensure => self.ensure(&record, &spec).await,
             Step::Destroy => {
                 self.factory.destroy(&spec).await.map_err(Error::Waiting)?;
+                self.forget_namespace(&spec)?;
                 self.release(&record, &spec).await
             }
         }
     }
 
     async fn ensure(&self, record: &Doc, spec: &ControlPlaneSpec) -> Result<(), Error> {
-        match self.factory.ensure(spec).await {
-            Ok(endpoint) => match ready(record, &endpoint.url, &endpoint.certificate_authority_pem) {
+        let network = self.realised.network(&spec.network_interface_ids);
+        match self.factory.ensure(spec, network.as_ref()).await {
+            Ok(endpoint) => match ready(record, &endpoint, network.as_ref().map(|network| &*network.addresses)) {
                 Some(status) => self.status(spec, status).await,
                 None => Ok(()),
             },

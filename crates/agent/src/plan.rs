@@ -1,7 +1,9 @@
 //! What to do about a ControlPlane record, decided purely from the record.
 
+use crate::control_plane::Endpoint;
 use meta::Doc;
 use serde_json::json;
+use std::net::Ipv4Addr;
 
 /// Keeps a record until nothing of its control plane is left; whoever creates the record sets it.
 pub const FINALIZER: &str = "agent.pilothouse.dev/control-plane";
@@ -27,6 +29,8 @@ pub struct ControlPlaneSpec {
     pub authentication_mode: String,
     /// Where it served before, to be kept over restarts.
     pub previous_endpoint: Option<String>,
+    /// Its network interfaces in the cluster's subnets.
+    pub network_interface_ids: Vec<String>,
 }
 
 impl ControlPlaneSpec {
@@ -43,6 +47,7 @@ impl ControlPlaneSpec {
             service_ipv4_cidr: text("/spec/serviceIpv4Cidr"),
             oidc_issuer: text("/spec/oidcIssuer"),
             authentication_mode: text("/spec/authenticationMode"),
+            network_interface_ids: texts(&record["spec"]["networkInterfaceIds"]),
             previous_endpoint: Some(text("/status/endpoint")).filter(|endpoint| !endpoint.is_empty()),
         }
     }
@@ -69,12 +74,23 @@ pub fn plan(record: &Doc, host: &str) -> Step {
     }
 }
 
-/// The status of a control plane that serves, unless the record already says so.
-pub fn ready(record: &Doc, endpoint: &str, certificate_authority_pem: &str) -> Option<Doc> {
-    let status = json!({
-        "phase": "Ready", "endpoint": endpoint, "certificateAuthority": certificate_authority_pem, "message": "", "failures": 0,
+fn texts(list: &Doc) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Doc::as_str).map(str::to_owned).collect()
+}
+
+/// The status of a control plane that serves, unless the record already says so. Without a network, what the record says of
+/// addresses stays: after a restart they come back in a moment.
+pub fn ready(record: &Doc, endpoint: &Endpoint, addresses: Option<&[Ipv4Addr]>) -> Option<Doc> {
+    let mut status = json!({
+        "phase": "Ready", "endpoint": endpoint.url, "certificateAuthority": endpoint.certificate_authority_pem, "message": "",
+        "failures": 0,
     });
-    (record["status"] != status).then_some(status)
+    if let Some(addresses) = addresses {
+        status["addresses"] = json!(addresses);
+    }
+    let said = |field: &String, value: &Doc| record["status"][field] == *value;
+    let known = status.as_object().is_some_and(|fields| fields.iter().all(|(field, value)| said(field, value)));
+    (!known).then_some(status)
 }
 
 /// The status after one more failure.
@@ -120,9 +136,16 @@ mod tests {
 
     #[test]
     fn a_status_is_written_once() {
-        let status = ready(&json!({}), "https://127.0.0.2", "PEM").expect("a change");
-        assert_eq!(ready(&json!({"status": status}), "https://127.0.0.2", "PEM"), None);
-        assert!(ready(&json!({"status": status}), "https://127.0.0.3", "PEM").is_some());
+        let endpoint = |url: &str| Endpoint { url: url.into(), certificate_authority_pem: "PEM".into() };
+        let (here, there) = (endpoint("https://127.0.0.2"), endpoint("https://127.0.0.3"));
+        let address = [Ipv4Addr::new(172, 31, 0, 9)];
+        let mut record = json!({"status": ready(&json!({}), &here, None).expect("a change")});
+        assert_eq!(ready(&record, &here, None), None);
+        assert!(ready(&record, &there, None).is_some());
+        let status = ready(&record, &here, Some(&address)).expect("a change");
+        assert_eq!(status["addresses"], json!(["172.31.0.9"]));
+        record["status"] = status;
+        assert_eq!((ready(&record, &here, Some(&address)), ready(&record, &here, None)), (None, None));
     }
 
     #[test]
@@ -138,11 +161,12 @@ mod tests {
     fn specifications_name_what_a_control_plane_needs() {
         let record = json!({
             "metadata": {"namespace": "1-us-east-1", "name": "demo", "uid": "u"},
-            "spec": {"clusterName": "demo", "version": "1.36", "serviceIpv4Cidr": "10.100.0.0/16"},
+            "spec": {"clusterName": "demo", "version": "1.36", "serviceIpv4Cidr": "10.100.0.0/16", "networkInterfaceIds": ["eni-1"]},
             "status": {"endpoint": "https://127.0.0.2"},
         });
         let spec = ControlPlaneSpec::of(&record);
         assert_eq!((spec.version.as_str(), spec.uid.as_str()), ("1.36", "u"));
+        assert_eq!(spec.network_interface_ids, ["eni-1"]);
         assert_eq!(spec.previous_endpoint.as_deref(), Some("https://127.0.0.2"));
     }
 }

@@ -11,6 +11,11 @@ pub fn regional_namespace(account: &str, region: &str) -> String {
     format!("{account}-{region}")
 }
 
+/// The region of such a namespace: accounts have no dash in them.
+pub fn region_of(namespace: &str) -> &str {
+    namespace.split_once('-').map_or("", |(_, region)| region)
+}
+
 /// Makes a namespace unless it is there.
 pub async fn ensure_namespace(client: &Client, name: &str) -> Result<(), Status> {
     ensure(client, NAMESPACES, "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await.map(|_| ())

@@ -7,7 +7,7 @@ use http::Method;
 use jiff::Timestamp;
 
 use crate::http::HttpRequest;
-use crate::sigv4::parse_time;
+use crate::sigv4::{Credentials, Scope, parse_time, presign};
 
 pub const PREFIX: &str = "k8s-aws-v1.";
 /// The header that binds a token to a cluster.
@@ -101,6 +101,20 @@ fn split<'a>(url: &'a str, hosts: &Hosts) -> Result<(&'a str, &'a str), FormatEr
         Some(("/", query)) if !query.contains('#') => Ok((host, query)),
         _ => refuse("unexpected path in pre-signed URL"),
     }
+}
+
+/// How long the signature in a new token says it is good for. Clusters take a token for a quarter of an hour all the same.
+const PRESIGNED_SECONDS: u32 = 60;
+
+/// A token for `cluster`, as `aws eks get-token` makes it.
+pub fn make(cluster: &str, region: &str, credentials: &Credentials, now: Timestamp) -> String {
+    let host = format!("sts.{region}.amazonaws.com");
+    let mut request = HttpRequest::new(Method::GET, "/");
+    request.query = "Action=GetCallerIdentity&Version=2011-06-15".to_owned();
+    request.set_header("host", &host);
+    request.set_header(CLUSTER_HEADER, cluster);
+    presign(&mut request, credentials, Scope { region, service: "sts", time: now }, PRESIGNED_SECONDS);
+    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(format!("https://{host}/?{}", request.query)))
 }
 
 struct Parameters(Vec<(String, String)>);

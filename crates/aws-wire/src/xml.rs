@@ -6,4 +6,5 @@ mod tree;
 
 pub(crate) use decode::decode_members;
 pub(crate) use encode::{XmlStyle, write_members};
-pub(crate) use tree::{Element, XmlWriter, parse};
+pub use tree::Element;
+pub(crate) use tree::{XmlWriter, parse};

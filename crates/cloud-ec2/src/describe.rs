@@ -2,7 +2,7 @@
 
 use crate::filter::{self, FilterRow};
 use crate::service::Cx;
-use aws_service::paging::{PageRequest, page};
+use aws_service::paging::{Page, PageRequest, page};
 use aws_service::records::tag_list;
 use aws_service::{Failure, Outcome, Request};
 use aws_wire::AwsError;
@@ -63,14 +63,7 @@ pub async fn all(cx: &Cx, request: &Request, kind: &Kind) -> Result<Vec<Doc>, Fa
 
 /// Filters, pages and shapes what was selected.
 pub fn answer(request: &Request, kind: &Kind, specs: Vec<Doc>) -> Result<Doc, AwsError> {
-    let specs = filter::apply(specs, &request.input["Filters"], kind.filters)?;
-    let asked = PageRequest {
-        listing: request.operation,
-        token: request.text("NextToken"),
-        limit: request.input["MaxResults"].as_u64().unwrap_or(MAX_RESULTS).min(MAX_RESULTS) as usize,
-    };
-    let page = page(specs, &asked, |spec| text(spec, kind.id).to_owned())
-        .map_err(|_| AwsError::new("InvalidParameterValue", "Invalid value for parameter NextToken"))?;
+    let page = filtered(request, kind, specs)?;
     let mut output = json!({kind.output: page.items.iter().map(shape).collect::<Vec<_>>()});
     if let Some(token) = page.next_token {
         output["NextToken"] = token.into();
@@ -78,7 +71,19 @@ pub fn answer(request: &Request, kind: &Kind, specs: Vec<Doc>) -> Result<Doc, Aw
     Ok(output)
 }
 
-fn check_combination(request: &Request, kind: &Kind, ids: &[&str]) -> Result<(), AwsError> {
+/// One page of those that pass the filters.
+pub fn filtered(request: &Request, kind: &Kind, specs: Vec<Doc>) -> Result<Page<Doc>, AwsError> {
+    let specs = filter::apply(specs, &request.input["Filters"], kind.filters)?;
+    let asked = PageRequest {
+        listing: request.operation,
+        token: request.text("NextToken"),
+        limit: request.input["MaxResults"].as_u64().unwrap_or(MAX_RESULTS).min(MAX_RESULTS) as usize,
+    };
+    page(specs, &asked, |spec| text(spec, kind.id).to_owned())
+        .map_err(|_| AwsError::new("InvalidParameterValue", "Invalid value for parameter NextToken"))
+}
+
+pub fn check_combination(request: &Request, kind: &Kind, ids: &[&str]) -> Result<(), AwsError> {
     if ids.is_empty() || request.input["MaxResults"].is_null() {
         return Ok(());
     }
@@ -89,15 +94,26 @@ fn check_combination(request: &Request, kind: &Kind, ids: &[&str]) -> Result<(),
     ))
 }
 
+/// Refuses an id of another shape than the kind's.
+pub fn check_id(id: &str, kind: &Kind) -> Result<(), AwsError> {
+    if well_formed(id, kind.prefix) {
+        return Ok(());
+    }
+    let message = format!("Invalid id: \"{id}\" (expecting \"{}-...\")", kind.prefix);
+    Err(AwsError::new(format!("{}.Malformed", kind.malformed), message))
+}
+
+/// EC2's error for an id that names nothing.
+pub fn not_found(id: &str, kind: &Kind) -> AwsError {
+    AwsError::new(format!("{}.NotFound", kind.error), format!("The {} '{id}' does not exist", kind.called))
+}
+
 /// The records with these ids, or all if none are named.
 pub fn select(specs: Vec<Doc>, ids: &[&str], kind: &Kind) -> Result<Vec<Doc>, AwsError> {
     if ids.is_empty() {
         return Ok(specs);
     }
-    if let Some(id) = ids.iter().find(|id| !well_formed(id, kind.prefix)) {
-        let message = format!("Invalid id: \"{id}\" (expecting \"{}-...\")", kind.prefix);
-        return Err(AwsError::new(format!("{}.Malformed", kind.malformed), message));
-    }
+    ids.iter().try_for_each(|id| check_id(id, kind))?;
     let missing: Vec<&str> = ids.iter().filter(|id| !specs.iter().any(|spec| text(spec, kind.id) == **id)).copied().collect();
     if !missing.is_empty() {
         let message = match &missing[..] {
@@ -114,7 +130,7 @@ fn well_formed(id: &str, prefix: &str) -> bool {
     digits.is_some_and(|digits| (8..=17).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-fn text<'a>(spec: &'a Doc, member: &str) -> &'a str {
+pub fn text<'a>(spec: &'a Doc, member: &str) -> &'a str {
     spec[member].as_str().unwrap_or_default()
 }
 

@@ -1,16 +1,26 @@
-//! Amazon EC2's network records: VPCs, subnets, security groups, route tables and network ACLs, and the operations over them.
+//! Amazon EC2: networks, network interfaces and instances as records, the operations over them, and the reconcilers that
+//! give interfaces their addresses and instances their interfaces.
 //!
 //! A record's specification is EC2's own description of the resource with lower-case first letters, and its tags as a map.
 
+mod addresses;
 mod bootstrap;
 mod describe;
 mod filter;
+mod instances;
+mod interfaces;
 mod operations;
 mod records;
 mod service;
 mod zones;
 
 pub use bootstrap::bootstrap;
-pub use records::{NETWORK_ACLS, REGIONS, ROUTE_TABLES, SECURITY_GROUPS, SUBNETS, VPCS, records};
+pub use instances::{InstanceControl, State as InstanceState};
+pub use interfaces::InterfaceControl;
+pub use records::{
+    ADDRESSES_FINALIZER, AGENT_ENI_FINALIZER, AGENT_INSTANCE_FINALIZER, INSTANCE_FINALIZER, INSTANCE_LABEL, INSTANCES,
+    INTERFACE_LABEL, NETWORK_ACLS, NETWORK_INTERFACES, PRIVATE_ADDRESSES, REGIONS, ROUTE_TABLES, SECURITY_GROUPS,
+    SUBNET_LABEL, SUBNETS, VPCS, records,
+};
 pub use service::Ec2;
 pub use zones::{Region, zone_id};

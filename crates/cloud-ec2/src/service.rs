@@ -2,7 +2,7 @@
 
 use crate::operations::*;
 use crate::zones::Region;
-use aws_service::{Access, OperationEntry, Service};
+use aws_service::{Access, OperationEntry, Service, SharedRandom};
 use aws_wire::Model;
 use client::Client;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ pub(crate) struct Cx {
     pub client: Client,
     /// The configured region.
     pub region: Region,
+    pub random: SharedRandom,
 }
 
 impl Cx {
@@ -28,9 +29,9 @@ impl Cx {
 
 impl Ec2 {
     /// `client` speaks as `system:cloud:ec2`. `None` when the model is not built in.
-    pub fn new(client: Client, region: Region) -> Option<Self> {
+    pub fn new(client: Client, region: Region, random: SharedRandom) -> Option<Self> {
         let model = Model::load("ec2")?;
-        Some(Self { operations: operations(&Arc::new(Cx { client, region })), model })
+        Some(Self { operations: operations(&Arc::new(Cx { client, region, random })), model })
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_listed() {
-        let service = Ec2::new(golden::nowhere(), Region::unconfigured("us-east-1")).expect("a built-in model");
+        let service = Ec2::new(golden::nowhere(), Region::unconfigured("us-east-1"), Arc::new(aws_service::SystemRandom)).expect("a built-in model");
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("unbuilt-operations.txt");
         assert_eq!(golden::check_unbuilt(&service, &file), Ok(()));
     }

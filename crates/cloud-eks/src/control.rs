@@ -2,17 +2,19 @@
 //! record outlives everything that belongs to it.
 
 use crate::entries;
+use crate::network;
 use crate::plan::{Seen, Step, plan};
 use crate::records::{
-    ACCESS_ENTRIES, API_VERSION, CLUSTER_FINALIZER, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, SECURITY_GROUPS, owner,
+    ACCESS_ENTRIES, API_VERSION, CLUSTER_FINALIZER, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, INSTANCES, NETWORK_INTERFACES,
+    NODEGROUPS, SECURITY_GROUPS, SUBNETS, owner,
 };
 use crate::service::Config;
 use aws_service::records::ensure;
-use aws_service::{Arn, SharedRandom};
-use client::{Client, DeleteOptions, Resource};
+use aws_service::{Arn, SharedRandom, names};
+use client::{Client, DeleteOptions, Options, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, Reason, Status};
-use reconcile::{Controller, Error, Informers, Next, Runtime};
+use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -45,6 +47,8 @@ impl ClusterControl {
         Controller::new("cluster", runtime)
             .watches_own(&informers.get(CLUSTERS))
             .watches_own(&informers.get(CONTROL_PLANES))
+            .watches(&informers.get(NETWORK_INTERFACES), |change| belongs_to(change, "/spec/attachment/controlPlane"))
+            .watches(&informers.get(NODEGROUPS), |change| belongs_to(change, "/spec/clusterName"))
             .run(WORKERS, move |key| {
                 let control = Arc::clone(&control);
                 async move { control.reconcile(&key.namespace, &key.name).await.map(|()| Next::OnChange) }
@@ -70,7 +74,24 @@ impl ClusterControl {
         let entries = entries::all(&self.client, &cluster).await?;
         let entries = entries.iter().map(|entry| text(&entry["metadata"]["name"]).to_owned()).collect();
         let creator_entry = self.creator_entry(&cluster).map(|entry| text(&entry["metadata"]["name"]).to_owned());
-        Ok(Some(Seen { cluster, control_plane, security_group, entries, creator_entry }))
+        let mut interfaces = Vec::new();
+        for wanted in cluster["spec"]["networkInterfaces"].as_array().into_iter().flatten() {
+            let found = self.client.find(NETWORK_INTERFACES, namespace, text(&wanted["networkInterfaceId"])).await?;
+            interfaces.extend(found.map(|record| record.to_doc()));
+        }
+        let (nodegroups, instances) = match cluster["metadata"]["deletionTimestamp"].is_null() {
+            true => Default::default(),
+            false => (self.labelled(NODEGROUPS, &cluster).await?, self.labelled(INSTANCES, &cluster).await?),
+        };
+        Ok(Some(Seen { cluster, control_plane, security_group, entries, creator_entry, interfaces, nodegroups, instances }))
+    }
+
+    /// Names of the records that carry the cluster's label and are not being deleted yet.
+    async fn labelled(&self, resource: Resource, cluster: &Doc) -> Result<Vec<String>, Status> {
+        let label_selector = format!("{CLUSTER_LABEL}={}", text(&cluster["metadata"]["uid"]));
+        let options = Options { label_selector, ..Options::default() };
+        let listed = self.client.list(resource, text(&cluster["metadata"]["namespace"]), options).await?;
+        Ok(listed.items.iter().map(|record| record.meta.name.to_string()).collect())
     }
 
     fn creator_entry(&self, cluster: &Doc) -> Option<Doc> {
@@ -83,6 +104,7 @@ impl ClusterControl {
         match step {
             Step::CreateControlPlane => self.create(CONTROL_PLANES, namespace, control_plane(cluster, &self.config.host)).await,
             Step::CreateSecurityGroup => self.create(SECURITY_GROUPS, namespace, security_group(cluster)).await,
+            Step::CreateInterface(at) => self.create_interface(cluster, at).await,
             Step::CreateCreatorEntry => match self.creator_entry(cluster) {
                 Some(entry) => self.create(ACCESS_ENTRIES, namespace, entry).await,
                 None => Ok(()),
@@ -97,6 +119,9 @@ impl ClusterControl {
             }
             Step::Status(status) => self.status(cluster, status).await,
             Step::DeleteEntry(entry) => self.delete(ACCESS_ENTRIES, namespace, &entry).await,
+            Step::DeleteInterface(interface) => self.delete(NETWORK_INTERFACES, namespace, &interface).await,
+            Step::DeleteNodegroup(nodegroup) => self.delete(NODEGROUPS, namespace, &nodegroup).await,
+            Step::DeleteInstance(instance) => self.delete(INSTANCES, namespace, &instance).await,
             Step::DeleteControlPlane => self.delete(CONTROL_PLANES, namespace, name).await,
             Step::DeleteSecurityGroup => {
                 let group = text(&cluster["spec"]["resourcesVpcConfig"]["clusterSecurityGroupId"]);
@@ -107,6 +132,15 @@ impl ClusterControl {
             }
             Step::Release => self.release(cluster).await,
         }
+    }
+
+    async fn create_interface(&self, cluster: &Doc, at: usize) -> Result<(), Error> {
+        let namespace = text(&cluster["metadata"]["namespace"]);
+        let subnet_id = text(&cluster["spec"]["networkInterfaces"][at]["subnetId"]);
+        let subnet = self.client.find(SUBNETS, namespace, subnet_id).await?;
+        let subnet = subnet.map_or_else(|| json!({"subnetId": subnet_id}), |subnet| subnet.get("/spec"));
+        let doc = network::interface(cluster, at, &subnet, &self.config.host, &*self.random, self.clock.now());
+        self.create(NETWORK_INTERFACES, namespace, doc).await
     }
 
     async fn create(&self, resource: Resource, namespace: &str, doc: Doc) -> Result<(), Error> {
@@ -149,6 +183,14 @@ fn text(value: &Doc) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// The Cluster that a record of another kind names: by record name for interfaces, by its own name for node groups.
+fn belongs_to(change: &ObjectChange, pointer: &str) -> Option<ObjectKey> {
+    let name = change.object().get(pointer);
+    let name = name.as_str().filter(|name| !name.is_empty())?;
+    let name = if pointer.ends_with("clusterName") { names::escape(name) } else { name.to_owned() };
+    Some(ObjectKey::new(&*change.object().meta.namespace, name))
+}
+
 /// The agent takes it away once nothing of the control plane is left.
 const AGENT_FINALIZER: &str = "agent.pilothouse.dev/control-plane";
 
@@ -165,6 +207,7 @@ fn control_plane(cluster: &Doc, host: &str) -> Doc {
             "host": host, "clusterName": spec["name"], "clusterArn": spec["arn"], "clusterUid": metadata["uid"],
             "version": spec["version"], "serviceIpv4Cidr": spec["kubernetesNetworkConfig"]["serviceIpv4Cidr"],
             "oidcIssuer": spec["identity"]["oidc"]["issuer"], "authenticationMode": spec["accessConfig"]["authenticationMode"],
+            "networkInterfaceIds": network::interface_ids(cluster),
         },
     })
 }

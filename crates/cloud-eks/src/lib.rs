@@ -10,6 +10,8 @@ mod control;
 mod describe;
 mod entries;
 mod failures;
+mod network;
+mod nodegroups;
 mod operations;
 mod plan;
 mod records;
@@ -21,7 +23,10 @@ mod versions;
 
 pub use access_policies::ACCESS_POLICIES;
 pub use control::{ClusterControl, ReadyProbe};
-pub use records::{ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, records};
+pub use nodegroups::{ClusterNodes, NodeView, NodegroupControl, NodegroupStatus};
+pub use records::{
+    ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, NODEGROUP_LABEL, NODEGROUPS, UPDATES, records,
+};
 pub use service::{Config, Eks};
 pub use states::{ClusterStatus, ControlPlanePhase};
 pub use versions::{DEFAULT_VERSION, VERSIONS, Version};

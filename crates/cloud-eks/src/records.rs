@@ -15,20 +15,31 @@ pub const CLUSTERS: Resource = Resource::new(GROUP, "v1", "clusters");
 pub const ACCESS_ENTRIES: Resource = Resource::new(GROUP, "v1", "accessentries");
 /// Named as its Cluster; made true by the agent of `spec.host`.
 pub const CONTROL_PLANES: Resource = Resource::new(GROUP, "v1", "controlplanes");
+/// Named by the escaped `<cluster>.<nodegroup>`; neither name can hold a dot.
+pub const NODEGROUPS: Resource = Resource::new(GROUP, "v1", "nodegroups");
+/// Named by the update's id.
+pub const UPDATES: Resource = Resource::new(GROUP, "v1", "updates");
 
 pub const VPCS: Resource = Resource::new("ec2.pilothouse.dev", "v1", "vpcs");
 pub const SUBNETS: Resource = Resource::new("ec2.pilothouse.dev", "v1", "subnets");
 pub const SECURITY_GROUPS: Resource = Resource::new("ec2.pilothouse.dev", "v1", "securitygroups");
+pub const NETWORK_INTERFACES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "networkinterfaces");
+pub const INSTANCES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "instances");
 pub const USERS: Resource = Resource::new("iam.pilothouse.dev", "v1", "users");
 pub const ROLES: Resource = Resource::new("iam.pilothouse.dev", "v1", "roles");
+pub const INSTANCE_PROFILES: Resource = Resource::new("iam.pilothouse.dev", "v1", "instanceprofiles");
 
 /// On everything that belongs to a cluster: the uid of its record.
 pub const CLUSTER_LABEL: &str = "eks.pilothouse.dev/cluster-uid";
 /// Keeps a Cluster until all that belongs to it is gone.
 pub const CLUSTER_FINALIZER: &str = "eks.pilothouse.dev/cluster";
+/// On a node group's instances and updates: the uid of its record.
+pub const NODEGROUP_LABEL: &str = "eks.pilothouse.dev/nodegroup-uid";
+/// Keeps a Nodegroup until its instances are gone.
+pub const NODEGROUP_FINALIZER: &str = "eks.pilothouse.dev/nodegroup";
 
 pub fn records() -> Vec<RecordKind> {
-    vec![cluster(), access_entry(), control_plane()]
+    vec![cluster(), access_entry(), control_plane(), nodegroup(), update()]
 }
 
 fn cluster() -> RecordKind {
@@ -37,6 +48,7 @@ fn cluster() -> RecordKind {
         "resourcesVpcConfig": any(), "kubernetesNetworkConfig": any(), "logging": any(), "identity": any(),
         "accessConfig": any(), "upgradePolicy": any(), "deletionProtection": flag(), "bootstrapSelfManagedAddons": flag(),
         "tags": map(), "creatorArn": text(), "clusterSecurityGroupName": text(), "clientRequest": any(),
+        "networkInterfaces": list(),
     });
     let status = json!({
         "phase": text(), "endpoint": text(), "certificateAuthority": text(), "issues": list(),
@@ -69,9 +81,11 @@ fn control_plane() -> RecordKind {
     let spec = json!({
         "host": text(), "clusterName": text(), "clusterArn": text(), "clusterUid": text(), "version": text(),
         "serviceIpv4Cidr": text(), "oidcIssuer": text(), "authenticationMode": text(),
+        "networkInterfaceIds": texts(),
     });
     let status = json!({
         "phase": text(), "endpoint": text(), "certificateAuthority": text(), "message": text(), "failures": number(),
+        "addresses": texts(),
     });
     let def = ResourceDef::record(API_VERSION, "ControlPlane", "controlplanes")
         .status()
@@ -79,6 +93,42 @@ fn control_plane() -> RecordKind {
         .column("Host", "/spec/host")
         .column("Phase", "/status/phase")
         .column("Endpoint", "/status/endpoint");
+    RecordKind { def, schema: schema(spec, status) }
+}
+
+fn nodegroup() -> RecordKind {
+    let spec = json!({
+        "clusterName": text(), "nodegroupName": text(), "nodegroupArn": text(), "version": text(), "releaseVersion": text(),
+        "capacityType": text(), "scalingConfig": any(), "instanceTypes": texts(), "subnets": texts(), "amiType": text(),
+        "nodeRole": text(), "labels": map(), "taints": list(), "diskSize": number(), "updateConfig": any(), "tags": map(),
+        "autoScalingGroupName": text(), "imageId": text(), "instanceProfile": any(), "modifiedAt": text(), "removed": any(),
+        "clientRequest": any(),
+    });
+    let status = json!({"phase": text(), "issues": list(), "readyNodes": number()});
+    let def = ResourceDef::record(API_VERSION, "Nodegroup", "nodegroups")
+        .status()
+        .category("eks")
+        .column("Cluster", "/spec/clusterName")
+        .column("Nodegroup", "/spec/nodegroupName")
+        .column("Desired", "/spec/scalingConfig/desiredSize")
+        .column("Ready", "/status/readyNodes")
+        .column("Status", "/status/phase");
+    RecordKind { def, schema: schema(spec, status) }
+}
+
+fn update() -> RecordKind {
+    let spec = json!({
+        "id": text(), "clusterName": text(), "nodegroupName": text(), "type": text(), "params": list(), "createdAt": text(),
+        "clientRequest": any(),
+    });
+    let status = json!({"phase": text(), "errors": list()});
+    let def = ResourceDef::record(API_VERSION, "Update", "updates")
+        .status()
+        .category("eks")
+        .column("Cluster", "/spec/clusterName")
+        .column("Nodegroup", "/spec/nodegroupName")
+        .column("Type", "/spec/type")
+        .column("Status", "/status/phase");
     RecordKind { def, schema: schema(spec, status) }
 }
 

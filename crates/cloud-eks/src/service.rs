@@ -1,7 +1,7 @@
 //! Amazon EKS: rest-json protocol, version 2017-11-01.
 
 use crate::operations::*;
-use aws_service::{Access, OperationEntry, Request, Service, SharedRandom};
+use aws_service::{Access, Arn, OperationEntry, Request, Service, SharedRandom};
 use aws_wire::Model;
 use client::Client;
 use std::sync::Arc;
@@ -38,20 +38,27 @@ fn operations(cx: &Arc<Cx>) -> Vec<OperationEntry> {
         OperationEntry::new(cx, "AssociateAccessPolicy", Policy(entry_arn), associate_access_policy::run),
         OperationEntry::new(cx, "CreateAccessEntry", Policy(cluster_arn), create_access_entry::run),
         OperationEntry::new(cx, "CreateCluster", Policy(cluster_arn), create_cluster::run),
+        OperationEntry::new(cx, "CreateNodegroup", Policy(cluster_arn), create_nodegroup::run),
         OperationEntry::new(cx, "DeleteAccessEntry", Policy(entry_arn), delete_access_entry::run),
         OperationEntry::new(cx, "DeleteCluster", Policy(cluster_arn), delete_cluster::run),
+        OperationEntry::new(cx, "DeleteNodegroup", Policy(nodegroup_arn), delete_nodegroup::run),
         OperationEntry::new(cx, "DescribeAccessEntry", Policy(entry_arn), describe_access_entry::run),
         OperationEntry::new(cx, "DescribeCluster", Policy(cluster_arn), describe_cluster::run),
         OperationEntry::new(cx, "DescribeClusterVersions", Policy(everything), describe_cluster_versions::run),
+        OperationEntry::new(cx, "DescribeNodegroup", Policy(nodegroup_arn), describe_nodegroup::run),
+        OperationEntry::new(cx, "DescribeUpdate", Policy(updated_arn), describe_update::run),
         OperationEntry::new(cx, "DisassociateAccessPolicy", Policy(entry_arn), disassociate_access_policy::run),
         OperationEntry::new(cx, "ListAccessEntries", Policy(cluster_arn), list_access_entries::run),
         OperationEntry::new(cx, "ListAccessPolicies", Policy(everything), list_access_policies::run),
         OperationEntry::new(cx, "ListAssociatedAccessPolicies", Policy(entry_arn), list_associated_access_policies::run),
         OperationEntry::new(cx, "ListClusters", Policy(every_cluster), list_clusters::run),
+        OperationEntry::new(cx, "ListNodegroups", Policy(cluster_arn), list_nodegroups::run),
         OperationEntry::new(cx, "ListTagsForResource", Policy(named_arn), list_tags_for_resource::run),
+        OperationEntry::new(cx, "ListUpdates", Policy(updated_arn), list_updates::run),
         OperationEntry::new(cx, "TagResource", Policy(named_arn), tag_resource::run),
         OperationEntry::new(cx, "UntagResource", Policy(named_arn), untag_resource::run),
         OperationEntry::new(cx, "UpdateAccessEntry", Policy(entry_arn), update_access_entry::run),
+        OperationEntry::new(cx, "UpdateNodegroupConfig", Policy(nodegroup_arn), update_nodegroup_config::run),
     ]
 }
 
@@ -71,6 +78,20 @@ fn cluster_arn(request: &Request) -> Vec<String> {
 
 fn entry_arn(request: &Request) -> Vec<String> {
     vec![crate::entries::arn_pattern(request)]
+}
+
+fn nodegroup_arn(request: &Request) -> Vec<String> {
+    vec![crate::nodegroups::find::arn_pattern(request)]
+}
+
+/// An update is of a node group, if one is named, or of the cluster.
+fn updated_arn(request: &Request) -> Vec<String> {
+    match request.text("nodegroupName") {
+        Some(nodegroup) => {
+            vec![Arn::regional("eks", &request.region, request.account(), format!("nodegroup/{}/{nodegroup}/*", request.required("name"))).to_string()]
+        }
+        None => cluster_arn(request),
+    }
 }
 
 fn named_arn(request: &Request) -> Vec<String> {

@@ -10,5 +10,5 @@ mod records;
 mod service;
 
 pub use bootstrap::{Bootstrap, Credentials, bootstrap};
-pub use records::{ACCESS_KEYS, ACCOUNTS, MANAGED_NAMESPACE, POLICIES, ROLES, USERS, records};
+pub use records::{ACCESS_KEYS, ACCOUNTS, INSTANCE_PROFILES, MANAGED_NAMESPACE, POLICIES, ROLES, USERS, records};
 pub use service::Iam;

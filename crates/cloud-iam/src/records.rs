@@ -22,6 +22,9 @@ pub const ROLES: Resource = Resource::new(GROUP, "v1", "roles");
 /// Named by the escaped policy name.
 pub const POLICIES: Resource = Resource::new(GROUP, "v1", "policies");
 
+/// Named by the escaped profile name.
+pub const INSTANCE_PROFILES: Resource = Resource::new(GROUP, "v1", "instanceprofiles");
+
 /// Where the policies of account `aws` lie.
 pub const MANAGED_NAMESPACE: &str = "aws";
 
@@ -51,6 +54,13 @@ pub fn records() -> Vec<RecordKind> {
                 "roleName": text(), "path": text(), "roleId": text(), "arn": text(), "description": text(), "tags": map(),
                 "assumeRolePolicyDocument": text(), "maxSessionDuration": number(),
                 "inlinePolicies": role_inline, "attachedPolicies": role_attached,
+            }),
+        ),
+        kind(
+            ResourceDef::record(API_VERSION, "InstanceProfile", "instanceprofiles").column("Profile", "/spec/instanceProfileName"),
+            json!({
+                "instanceProfileName": text(), "path": text(), "instanceProfileId": text(), "arn": text(), "roles": texts(),
+                "tags": map(),
             }),
         ),
         kind(

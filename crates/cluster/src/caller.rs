@@ -1,5 +1,6 @@
 //! Cluster tokens: the presigned request inside goes to STS through the service's own endpoint, and nowhere else.
 
+use crate::instances::InstanceIndex;
 use apiserver::CallerVerifier;
 use auth::access::CallerIdentity;
 use aws_service::{Endpoint, Peer};
@@ -16,6 +17,7 @@ pub struct TokenCaller {
     pub cluster: String,
     pub hosts: Hosts,
     pub endpoint: LateEndpoint,
+    pub instances: InstanceIndex,
     pub clock: SharedClock,
 }
 
@@ -38,8 +40,7 @@ impl CallerVerifier for TokenCaller {
             .ok()
     }
 
-    /// No instance joins a cluster yet.
-    fn private_dns(&self, _instance: &str) -> Option<String> {
-        None
+    fn private_dns(&self, instance: &str) -> Option<String> {
+        self.instances.private_dns(instance)
     }
 }

@@ -1,11 +1,14 @@
 //! A control plane: an API server over its part of the store, its controllers, and the socket it is reached on.
 
 use crate::keys::{Keys, KeysError};
-use apiserver::{ApiServer, CallerVerifier, Config, HttpHandler, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published, StartError};
+use apiserver::{
+    ApiServer, CallerVerifier, Config, HttpHandler, KUBELET_CLIENT, KubeletConnection, KubeletDialer, MAX_OBJECT_BYTES,
+    NODE_PORTS, Parts, Published, StartError,
+};
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
-use controllers::KindFacts;
+use controllers::{KindFacts, NodeNames};
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -13,6 +16,7 @@ use rustls::server::WebPkiClientVerifier;
 use std::sync::Arc;
 use storage::Store;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ControlPlaneError {
@@ -35,6 +39,8 @@ pub struct Plan {
     pub issuer: String,
     pub access: Arc<AccessIndex>,
     pub caller_verifier: Option<Arc<dyn CallerVerifier>>,
+    /// How its nodes are reached, if it has any.
+    pub dialer: Option<Arc<dyn KubeletDialer>>,
     pub clock: SharedClock,
 }
 
@@ -51,6 +57,7 @@ impl ControlPlane {
         let minor = plan.published.catalog().minor();
         let audiences = vec!["https://kubernetes.default.svc".to_owned()];
         let issuer = Arc::new(Issuer::new(&plan.issuer, keys.signing.clone(), audiences.clone()));
+        let kubelet = plan.dialer.map(|dialer| kubelet_connection(dialer, keys, &plan.clock)).transpose()?;
         let config = Config {
             cluster: plan.name,
             minor,
@@ -62,7 +69,7 @@ impl ControlPlane {
             token_audiences: audiences,
             access: plan.access,
             caller_verifier: plan.caller_verifier,
-            kubelet: None,
+            kubelet,
         };
         let parts = Parts {
             config,
@@ -86,7 +93,7 @@ impl ControlPlane {
         &self.runtime
     }
 
-    /// Serves HTTPS on `listener` with a certificate for `names`.
+    /// Serves HTTPS on `listener` with a certificate for `names`, as long as the control plane runs.
     pub fn listen(
         &self,
         listener: TcpListener,
@@ -94,20 +101,37 @@ impl ControlPlane {
         keys: &Keys,
         clock: &SharedClock,
     ) -> Result<(), ControlPlaneError> {
-        let tls = server_tls(keys, names, clock)?;
+        self.listen_until(&self.runtime.stop, listener, server_tls(keys, names, clock)?)
+    }
+
+    /// As [`ControlPlane::listen`], for a listener that may end before.
+    pub fn listen_until(
+        &self,
+        stop: &CancellationToken,
+        listener: TcpListener,
+        tls: rustls::ServerConfig,
+    ) -> Result<(), ControlPlaneError> {
         let server = serve::Server { listener, tls: Some(Arc::new(tls)), plain: false };
         let handler = Arc::new(HttpHandler::new(self.server.clone()));
-        self.runtime.tasks.spawn(server.run(handler, self.runtime.tasks.clone(), self.runtime.stop.clone()));
+        self.runtime.tasks.spawn(server.run(handler, self.runtime.tasks.clone(), stop.clone()));
         Ok(())
     }
 
     /// Starts what makes the cluster's objects true.
-    pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, clock: &SharedClock) {
+    pub fn start_controllers(
+        &self,
+        kinds: Arc<[KindFacts]>,
+        keys: &Keys,
+        node_names: Option<Arc<dyn NodeNames>>,
+        clock: &SharedClock,
+    ) {
         let server = self.server.clone();
         controllers::start(controllers::Context {
             client: Arc::new(move |user| server.client(user)),
             kinds,
             root_ca_pem: keys.authority.certificate_pem().to_owned(),
+            authority: Some(keys.authority.clone()),
+            node_names,
             clock: clock.clone(),
             runtime: self.runtime.clone(),
         });
@@ -117,6 +141,18 @@ impl ControlPlane {
     pub async fn stop(&self) {
         self.runtime.shutdown().await;
     }
+}
+
+/// As the one user that kubelets let do everything.
+fn kubelet_connection(
+    dialer: Arc<dyn KubeletDialer>,
+    keys: &Keys,
+    clock: &SharedClock,
+) -> Result<KubeletConnection, ControlPlaneError> {
+    let identity = keys.authority.issue(&Leaf::client(KUBELET_CLIENT, &[]), clock.now())?;
+    let (authority, key) = (keys.authority.certificate_der(), identity.key.to_pem());
+    KubeletConnection::new(dialer, authority, &identity.certificate_der, &key)
+        .map_err(|error| ControlPlaneError::Tls(error.to_string()))
 }
 
 /// A serving certificate of the cluster's authority, which also vouches for client certificates.

@@ -1,21 +1,37 @@
-//! The socket through which `down` and `status` speak to a running service: one JSON line each way, for its owner only.
+//! The socket through which commands speak to a running service: a JSON line to it, one or more back, for its owner only.
 
+use crate::image_requests;
 use crate::service::Service;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-/// A request is one short word.
-const MAX_REQUEST_BYTES: u64 = 1024;
+pub use crate::image_requests::{Image, ImageAnswer};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A request is a word, at most with a path and a name.
+const MAX_REQUEST_BYTES: u64 = 16 << 10;
+/// Commands at a time; further ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 32;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Ask {
     Status,
     Stop,
+    /// The service reads the archive itself, so the path is absolute.
+    ImageLoad {
+        archive: PathBuf,
+        name: Option<String>,
+    },
+    ImageList,
+    ImageRemove {
+        name: String,
+    },
 }
 
 /// What `status` prints.
@@ -27,6 +43,7 @@ pub struct ServiceStatus {
     pub region: String,
     pub pid: u32,
     pub clusters: Vec<ClusterStatus>,
+    pub instances: Vec<InstanceStatus>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +53,19 @@ pub struct ClusterStatus {
     pub version: String,
     pub status: String,
     pub endpoint: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceStatus {
+    pub id: String,
+    pub instance_type: String,
+    pub zone: String,
+    pub address: String,
+    /// As EC2 names it.
+    pub state: String,
+    /// Why it is not running, if it should be.
+    pub message: String,
 }
 
 /// Listens; what an earlier process left behind is replaced (the store's lock says that it is gone).
@@ -51,12 +81,16 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 
 /// Answers until somebody asks the service to stop.
 pub async fn answer_until_stop(listener: &UnixListener, service: &Service) -> io::Result<()> {
+    let mut open = FuturesUnordered::new();
     loop {
-        let (stream, _) = listener.accept().await?;
-        match exchange(stream, service).await {
-            Ok(Ask::Stop) => return Ok(()),
-            Ok(Ask::Status) => {}
-            Err(error) => tracing::debug!(%error, "control connection ended"),
+        tokio::select! {
+            accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => open.push(exchange(accepted?.0, service)),
+            // A slow one, such as the load of an image, keeps nobody else waiting.
+            Some(outcome) = open.next() => match outcome {
+                Ok(Ask::Stop) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "control connection ended"),
+            },
         }
     }
 }
@@ -65,47 +99,92 @@ async fn exchange(mut stream: UnixStream, service: &Service) -> io::Result<Ask> 
     let mut line = String::new();
     BufReader::new((&mut stream).take(MAX_REQUEST_BYTES)).read_line(&mut line).await?;
     let ask: Ask = serde_json::from_str(&line)?;
-    let mut reply = serde_json::to_vec(&status(service).await.map_err(io::Error::other)?)?;
-    reply.push(b'\n');
-    stream.write_all(&reply).await?;
+    match &ask {
+        Ask::Status | Ask::Stop => say(&mut stream, &status(service).await.map_err(io::Error::other)?).await?,
+        Ask::ImageLoad { archive, name } => {
+            image_requests::load(&mut stream, &service.images, archive.clone(), name.clone()).await?;
+        }
+        Ask::ImageList => image_requests::list(&mut stream, &service.images).await?,
+        Ask::ImageRemove { name } => image_requests::remove(&mut stream, &service.images, name.clone()).await?,
+    }
     Ok(ask)
+}
+
+/// One line of an answer.
+pub(crate) async fn say(stream: &mut UnixStream, line: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(line)?;
+    line.push(b'\n');
+    stream.write_all(&line).await
 }
 
 async fn status(service: &Service) -> meta::status::Result<ServiceStatus> {
     let clusters = service.admin.list(cloud_eks::CLUSTERS, "", client::Options::default()).await?;
-    let of = |doc: meta::Doc| {
-        let text = |pointer: &str| doc.pointer(pointer).and_then(meta::Doc::as_str).unwrap_or_default().to_owned();
-        ClusterStatus {
-            name: text("/spec/name"),
-            version: text("/spec/version"),
-            status: text("/status/phase"),
-            endpoint: text("/status/endpoint"),
-        }
-    };
+    let instances = service.admin.list(crate::instances::INSTANCES, "", client::Options::default()).await?;
     let info = &service.info;
     Ok(ServiceStatus {
         endpoint: info.endpoint.clone(),
         account: info.account.clone(),
         region: info.region.clone(),
         pid: info.pid,
-        clusters: clusters.items.iter().map(|o| of(o.to_doc())).collect(),
+        clusters: clusters.items.iter().map(|record| cluster_status(&record.to_doc())).collect(),
+        instances: instances.items.iter().map(|record| instance_status(&record.to_doc())).collect(),
     })
+}
+
+fn text(doc: &meta::Doc, pointer: &str) -> String {
+    doc.pointer(pointer).and_then(meta::Doc::as_str).unwrap_or_default().to_owned()
+}
+
+fn cluster_status(doc: &meta::Doc) -> ClusterStatus {
+    ClusterStatus {
+        name: text(doc, "/spec/name"),
+        version: text(doc, "/spec/version"),
+        status: text(doc, "/status/phase"),
+        endpoint: text(doc, "/status/endpoint"),
+    }
+}
+
+fn instance_status(doc: &meta::Doc) -> InstanceStatus {
+    let state = text(doc, "/status/state");
+    InstanceStatus {
+        id: text(doc, "/metadata/name"),
+        instance_type: text(doc, "/spec/instanceType"),
+        zone: text(doc, "/spec/availabilityZone"),
+        address: text(doc, "/status/network/privateIpAddress"),
+        state: if state.is_empty() { "pending".into() } else { state },
+        message: text(doc, "/status/message"),
+    }
 }
 
 /// Asks the service at `path`. None when nobody listens there.
 pub async fn ask(path: &Path, ask: Ask) -> io::Result<Option<ServiceStatus>> {
+    let Some(mut answer) = send(path, &ask).await? else { return Ok(None) };
+    let mut line = String::new();
+    answer.read_line(&mut line).await?;
+    Ok(Some(serde_json::from_str(&line)?))
+}
+
+/// Asks something of images; `progress` hears of each step. None when nobody listens; otherwise the answer, or why not.
+pub async fn ask_images(
+    path: &Path,
+    ask: Ask,
+    progress: &mut dyn FnMut(&str),
+) -> io::Result<Option<Result<ImageAnswer, String>>> {
+    match send(path, &ask).await? {
+        Some(answer) => image_requests::read(answer, progress).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn send(path: &Path, ask: &Ask) -> io::Result<Option<BufReader<UnixStream>>> {
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut stream = BufReader::new(stream);
-    let mut request = serde_json::to_vec(&ask)?;
-    request.push(b'\n');
-    stream.get_mut().write_all(&request).await?;
-    let mut line = String::new();
-    stream.read_line(&mut line).await?;
-    Ok(Some(serde_json::from_str(&line)?))
+    say(stream.get_mut(), ask).await?;
+    Ok(Some(stream))
 }
 
 /// Blocks until the service that kept its store at `store` has let go of it, or its process is gone.

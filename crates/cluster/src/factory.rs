@@ -3,9 +3,12 @@
 use crate::access::AccessFeed;
 use crate::caller::{LateEndpoint, TokenCaller};
 use crate::control_plane::{ControlPlane, Plan};
+use crate::instances::InstanceIndex;
 use crate::keys::{Keys, SigningKeys};
 use crate::management::CONTROL_PLANE_KEYS;
-use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint};
+use crate::nodes::{self, FollowedNodes, NodeChanges};
+use crate::plane_network::{LateNetwork, Presence};
+use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint, PlaneNetwork};
 use apiserver::Published;
 use aws_wire::token::Hosts;
 use client::{Client, DeleteOptions};
@@ -33,6 +36,7 @@ pub struct Factory {
     pub client: Client,
     pub engine: Engine,
     pub access: Arc<AccessFeed>,
+    pub instances: InstanceIndex,
     pub signing_keys: SigningKeys,
     pub endpoint: LateEndpoint,
     pub hosts: Hosts,
@@ -40,6 +44,7 @@ pub struct Factory {
     pub minors: Mutex<HashMap<u32, Minor>>,
     pub running: Arc<Mutex<HashMap<String, Running>>>,
     pub agent: LateQueue,
+    pub node_changes: Arc<NodeChanges>,
     pub runtime: Runtime,
 }
 
@@ -53,24 +58,28 @@ pub struct Minor {
     kinds: Arc<[KindFacts]>,
 }
 
+#[derive(Clone)]
 pub struct Running {
-    plane: Arc<ControlPlane>,
+    pub(crate) plane: Arc<ControlPlane>,
     endpoint: Endpoint,
+    presence: Arc<Presence>,
+    pub(crate) cluster_uid: String,
+    pub(crate) nodes: FollowedNodes,
 }
 
 #[async_trait::async_trait]
 impl ControlPlaneFactory for Factory {
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> Result<Endpoint, String> {
-        if let Some(running) = self.running.lock().await.get(&spec.uid) {
-            return Ok(running.endpoint.clone());
+    async fn ensure(&self, spec: &ControlPlaneSpec, network: Option<&PlaneNetwork>) -> Result<Endpoint, String> {
+        let known = self.running.lock().await.get(&spec.uid).cloned();
+        let running = match known {
+            Some(running) => running,
+            None => self.start_watched(spec).await?,
+        };
+        // Nobody waits for it: a cluster is ready by its endpoint, and is entered into its VPC when it has interfaces there.
+        if let Some(network) = network {
+            running.presence.enter(&running.plane, network).await?;
         }
-        let running = self.start(spec).await?;
-        let endpoint = running.endpoint.clone();
-        let plane = running.plane.clone();
-        self.running.lock().await.insert(spec.uid.clone(), running);
-        // Only now: a control plane that has already ended must be found, so that it is taken out.
-        self.watch_over(spec, plane);
-        Ok(endpoint)
+        Ok(running.endpoint)
     }
 
     async fn destroy(&self, spec: &ControlPlaneSpec) -> Result<(), String> {
@@ -92,6 +101,15 @@ fn keys_name(spec: &ControlPlaneSpec) -> String {
 }
 
 impl Factory {
+    async fn start_watched(&self, spec: &ControlPlaneSpec) -> Result<Running, String> {
+        let running = self.start(spec).await?;
+        self.running.lock().await.insert(spec.uid.clone(), running.clone());
+        // Only now: a control plane that has already ended must be found, so that it is taken out.
+        self.watch_over(spec, running.plane.clone());
+        self.node_changes.tell(&spec.cluster_uid);
+        Ok(running)
+    }
+
     /// A control plane that ends by itself, by a panic for instance, is started again by the agent. Others go on.
     fn watch_over(&self, spec: &ControlPlaneSpec, plane: Arc<ControlPlane>) {
         let (all, agent, stop) = (self.running.clone(), self.agent.clone(), self.runtime.stop.clone());
@@ -118,26 +136,42 @@ impl Factory {
             cluster: spec.cluster_name.clone(),
             hosts: self.hosts.clone(),
             endpoint: self.endpoint.clone(),
+            instances: self.instances.clone(),
             clock: self.clock.clone(),
         };
         let minor = self.minor(&spec.version).await?;
+        let network = LateNetwork::default();
+        let service_cidr: ipnet::Ipv4Net =
+            spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?;
         let plan = Plan {
             name: spec.cluster_name.clone(),
             published: minor.published,
             store,
-            service_cidr: Some(
-                spec.service_ipv4_cidr.parse().map_err(|e| format!("service range {:?}: {e}", spec.service_ipv4_cidr))?,
-            ),
+            service_cidr: Some(service_cidr),
             issuer: spec.oidc_issuer.clone(),
             access: self.access.index_of(&spec.cluster_uid),
             caller_verifier: Some(Arc::new(verifier)),
+            dialer: Some(Arc::new(network.clone())),
             clock: self.clock.clone(),
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
+        if let Err(why) = nodes::authorize(&plane.server).await {
+            plane.stop().await;
+            return Err(why.to_string());
+        }
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
-        plane.start_controllers(minor.kinds, &keys, &self.clock);
+        plane.start_controllers(minor.kinds, &keys, Some(Arc::new(self.instances.clone())), &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
-        Ok(Running { plane: Arc::new(plane), endpoint })
+        let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
+        let names = vec![address.ip().to_string(), service_address.to_string()];
+        let presence = Presence::new(keys, self.clock.clone(), names, network);
+        Ok(Running {
+            plane: Arc::new(plane),
+            endpoint,
+            presence: Arc::new(presence),
+            cluster_uid: spec.cluster_uid.clone(),
+            nodes: FollowedNodes::default(),
+        })
     }
 
     /// The keys and the address of a control plane: those it has had since it was first made.

@@ -18,7 +18,7 @@ pub enum KeysError {
 }
 
 pub struct Keys {
-    pub authority: CertificateAuthority,
+    pub authority: Arc<CertificateAuthority>,
     pub signing: Arc<SigningKey>,
 }
 
@@ -28,7 +28,7 @@ const SIGNING_KEY: &str = "signingKey";
 
 impl Keys {
     pub fn new(signing: SigningKey, now: Time) -> Result<Self, KeysError> {
-        Ok(Self { authority: CertificateAuthority::generate("kubernetes", now)?, signing: Arc::new(signing) })
+        Ok(Self { authority: Arc::new(CertificateAuthority::generate("kubernetes", now)?), signing: Arc::new(signing) })
     }
 
     /// The fields of the sensitive record that keeps them.
@@ -43,7 +43,7 @@ impl Keys {
     pub fn from_doc(doc: &Doc) -> Result<Self, KeysError> {
         let text = |field: &'static str| doc[field].as_str().ok_or(KeysError::Missing(field));
         let authority = CertificateAuthority::from_pem(text(AUTHORITY)?, text(AUTHORITY_KEY)?)?;
-        Ok(Self { authority, signing: Arc::new(SigningKey::from_pem(text(SIGNING_KEY)?)?) })
+        Ok(Self { authority: Arc::new(authority), signing: Arc::new(SigningKey::from_pem(text(SIGNING_KEY)?)?) })
     }
 }
 

@@ -22,6 +22,17 @@ const ALL: &[&str] = &["*"];
 const READ: &[&str] = &["get", "list", "watch"];
 const NAMESPACES: (&str, &[&str], &[&str]) = ("", &["namespaces"], &["get", "create"]);
 
+const EKS_KINDS: &[&str] = &[
+    "clusters",
+    "clusters/status",
+    "accessentries",
+    "controlplanes",
+    "nodegroups",
+    "nodegroups/status",
+    "updates",
+    "updates/status",
+];
+
 const COMPONENTS: &[Component] = &[
     Component { user: "system:cloud:iam", rules: &[("iam.pilothouse.dev", ALL, ALL), NAMESPACES] },
     Component {
@@ -32,10 +43,11 @@ const COMPONENTS: &[Component] = &[
     Component {
         user: "system:cloud:eks",
         rules: &[
-            ("eks.pilothouse.dev", &["clusters", "clusters/status", "accessentries", "controlplanes"], ALL),
+            ("eks.pilothouse.dev", EKS_KINDS, ALL),
             ("ec2.pilothouse.dev", &["vpcs", "subnets"], READ),
-            ("ec2.pilothouse.dev", &["securitygroups"], ALL),
+            ("ec2.pilothouse.dev", &["securitygroups", "networkinterfaces", "instances"], ALL),
             ("iam.pilothouse.dev", &["roles", "users"], READ),
+            ("iam.pilothouse.dev", &["instanceprofiles"], ALL),
             NAMESPACES,
         ],
     },
@@ -46,12 +58,18 @@ const COMPONENTS: &[Component] = &[
             ("eks.pilothouse.dev", &["controlplanes/status"], &["patch"]),
             ("eks.pilothouse.dev", &["controlplanekeys"], &["get", "create", "delete"]),
             ("eks.pilothouse.dev", &["accessentries"], READ),
+            ("ec2.pilothouse.dev", &["vpcs", "subnets"], READ),
+            ("ec2.pilothouse.dev", &["instances", "networkinterfaces"], &["get", "list", "watch", "patch"]),
+            ("ec2.pilothouse.dev", &["instances/status", "networkinterfaces/status"], &["patch"]),
         ],
     },
     // The shared informers of the service's reconcilers.
     Component {
         user: "system:pilothouse:informers",
-        rules: &[("eks.pilothouse.dev", &["clusters", "controlplanes", "accessentries"], READ)],
+        rules: &[
+            ("eks.pilothouse.dev", &["clusters", "controlplanes", "accessentries", "nodegroups"], READ),
+            ("ec2.pilothouse.dev", &["vpcs", "subnets", "networkinterfaces", "privateaddresses", "instances"], READ),
+        ],
     },
 ];
 

@@ -5,19 +5,23 @@ use crate::aws_http::AwsHandler;
 use crate::caller::LateEndpoint;
 use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
 use crate::factory::{Factory, LateQueue};
+use crate::instances::{InstanceIndex, RoleSessions, machine};
 use crate::keys::{Keys, KeysError, SigningKeys};
 use crate::management;
 use crate::probe::HttpsProbe;
 use crate::state_dir::{Credentials, ServiceInfo, StateDir};
 use crate::versions::DEFAULT_MINOR;
-use agent::Agent;
+use crate::vpc_endpoint::VpcEndpoint;
+use agent::instances::Instances;
+use agent::{Agent, Network};
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::SigningKey;
 use aws_service::{Endpoint, Limits, Service as AwsService, SharedRandom, SystemRandom};
 use aws_wire::token::Hosts;
 use client::Client;
-use cloud_sts::{CredentialVerifier, SealingKeys};
+use cloud_sts::{CredentialVerifier, InstanceSessions, SealingKeys};
+use images::{PullError, Store as ImageStore};
 use meta::time::SharedClock;
 use meta::{SystemClock, User};
 use reconcile::{Informers, Runtime};
@@ -68,6 +72,8 @@ pub enum ServiceError {
     Keys(#[from] KeysError),
     #[error("the account cannot be prepared: {0}")]
     Bootstrap(#[from] meta::Status),
+    #[error("the image store in the state directory cannot be opened: {0}")]
+    Images(PullError),
     #[error("internal: {0}")]
     Internal(String),
 }
@@ -77,6 +83,8 @@ pub struct Service {
     pub state: StateDir,
     pub info: ServiceInfo,
     pub admin: Client,
+    /// The host's images.
+    pub images: Arc<ImageStore>,
     management: ControlPlane,
     factory: Arc<Factory>,
     engine: Engine,
@@ -102,9 +110,10 @@ impl Service {
         state.create().map_err(fail)?;
         progress("opening the store");
         let engine = open_store(&state, config).await?;
+        let images = open_images(&state).await?;
         let random: SharedRandom = Arc::new(SystemRandom);
         let runtime = Runtime::new();
-        let keys = service_keys(&state, &clock).await?;
+        let keys = Arc::new(service_keys(&state, &clock).await?);
         let known = state.read_info().map_err(fail)?;
         check_account(config, known.as_ref())?;
         let info = service_info(known, config, &listener, &clock).map_err(fail)?;
@@ -128,6 +137,7 @@ impl Service {
             client: as_user("system:host:local"),
             engine: engine.clone(),
             access: AccessFeed::start(&informers).await,
+            instances: InstanceIndex::new(&informers),
             signing_keys: SigningKeys::new(runtime.tasks.clone()),
             endpoint: late.clone(),
             hosts: Hosts {
@@ -138,22 +148,33 @@ impl Service {
             minors: Mutex::default(),
             running: Arc::default(),
             agent: LateQueue::default(),
+            node_changes: Arc::default(),
             runtime: runtime.clone(),
         });
         let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
         // Set once, here.
         drop(late.set(endpoint.clone()));
-        let queue = Agent::new(as_user("system:host:local"), HOST, factory.clone()).run(&informers, &runtime);
+        // Before anything is made outside the state directory: whoever purges it finds that by its id.
+        state.write_info(&info).map_err(fail)?;
+        let inside =
+            VpcEndpoint { endpoint: endpoint.clone(), keys: keys.clone(), clock: clock.clone(), region: config.region.clone() };
+        let network = Network { instance: info.instance.clone(), region: config.region.clone(), services: Arc::new(inside) };
+        let agent = Agent::new(as_user("system:host:local"), HOST, factory.clone()).with_network(network);
+        let queue = agent.run(&informers, &runtime);
         // As above.
         drop(factory.agent.set(queue));
-        let eks = cloud_eks::Config { host: HOST.into() };
-        cloud_eks::ClusterControl::new(as_user("system:cloud:eks"), eks, Arc::new(HttpsProbe), clock.clone(), random)
-            .run(&informers, &runtime);
+        let host = Host { state: &state, info: &info, keys: &keys, images: images.clone(), clock: clock.clone() };
+        let on_host = host.instances(InstanceSessions::new(
+            as_user("system:cloud:sts"),
+            Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account)),
+            random.clone(),
+        ));
+        Instances::run(as_user("system:host:local"), on_host.map_err(fail)?, &informers, &runtime);
+        start_cloud(&as_user, &clock, &random, &factory, &informers, &runtime);
         let tls = server_tls(&keys, &["127.0.0.1".into(), "localhost".into()], &clock)?;
         let listening = serve::Server { listener, tls: Some(Arc::new(tls)), plain: true };
         runtime.tasks.spawn(listening.run(Arc::new(AwsHandler(endpoint)), runtime.tasks.clone(), runtime.stop.clone()));
-        state.write_info(&info).map_err(fail)?;
-        Ok(Self { state, info, admin, management, factory, engine, runtime })
+        Ok(Self { state, info, admin, images, management, factory, engine, runtime })
     }
 
     /// Stops taking requests, then the clusters, then the management plane, then the store.
@@ -162,6 +183,33 @@ impl Service {
         self.factory.stop_all().await;
         self.management.stop().await;
         self.engine.close().await;
+    }
+}
+
+/// What the instances of this host stand on.
+struct Host<'a> {
+    state: &'a StateDir,
+    info: &'a ServiceInfo,
+    keys: &'a Keys,
+    images: Arc<ImageStore>,
+    clock: SharedClock,
+}
+
+impl Host<'_> {
+    fn instances(self, sessions: InstanceSessions) -> std::io::Result<agent::instances::Config> {
+        Ok(agent::instances::Config {
+            host: HOST.into(),
+            service_id: self.info.instance.clone(),
+            account: self.info.account.clone(),
+            region: self.info.region.clone(),
+            directory: self.state.instances(),
+            images: self.images,
+            program: std::env::current_exe()?,
+            aws_authority: self.keys.authority.certificate_pem().to_owned(),
+            machine: Arc::new(machine),
+            credentials: Arc::new(RoleSessions { sessions, clock: self.clock.clone() }),
+            clock: self.clock,
+        })
     }
 }
 
@@ -188,6 +236,12 @@ async fn open_store(state: &StateDir, config: &Config) -> Result<Engine, Service
         Err(storage::Error::Locked { .. }) => Err(ServiceError::Locked { dir }),
         other => other.map_err(ServiceError::Store),
     }
+}
+
+async fn open_images(state: &StateDir) -> Result<Arc<ImageStore>, ServiceError> {
+    let path = state.images();
+    let opened = tokio::task::spawn_blocking(move || ImageStore::open(&path, images::Options::default()));
+    opened.await.map_err(|e| ServiceError::Internal(e.to_string()))?.map(Arc::new).map_err(ServiceError::Images)
 }
 
 /// The service's own authority and token key.
@@ -244,6 +298,7 @@ async fn management_plane(
         issuer: format!("{}/management", info.endpoint),
         access: Arc::new(AccessIndex::new(Policies::published())),
         caller_verifier: None,
+        dialer: None,
         clock: clock.clone(),
     };
     Ok(ControlPlane::start(plan, keys).await?)
@@ -263,6 +318,24 @@ async fn prepare_account(
     Ok(key.map(|key| Credentials { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key }))
 }
 
+/// The cloud's reconcilers.
+fn start_cloud(
+    as_user: &impl Fn(&str) -> Client,
+    clock: &SharedClock,
+    random: &SharedRandom,
+    factory: &Arc<Factory>,
+    informers: &Informers,
+    runtime: &Runtime,
+) {
+    let (ec2, eks) = (|| as_user("system:cloud:ec2"), || as_user("system:cloud:eks"));
+    let config = cloud_eks::Config { host: HOST.into() };
+    cloud_ec2::InterfaceControl::new(ec2(), random.clone()).run(informers, runtime);
+    cloud_ec2::InstanceControl::new(ec2(), clock.clone(), random.clone()).run(informers, runtime);
+    cloud_eks::ClusterControl::new(eks(), config.clone(), Arc::new(HttpsProbe), clock.clone(), random.clone())
+        .run(informers, runtime);
+    cloud_eks::NodegroupControl::new(eks(), config, factory.clone(), clock.clone(), random.clone()).run(informers, runtime);
+}
+
 /// The one list of cloud services.
 fn aws_endpoint(
     as_user: &impl Fn(&str) -> Client,
@@ -276,7 +349,7 @@ fn aws_endpoint(
     let services: Vec<Arc<dyn AwsService>> = vec![
         Arc::new(cloud_sts::Sts::new(as_user("system:cloud:sts"), keys.clone(), random.clone()).ok_or_else(missing)?),
         Arc::new(cloud_iam::Iam::new(as_user("system:cloud:iam")).ok_or_else(missing)?),
-        Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region).ok_or_else(missing)?),
+        Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region, random.clone()).ok_or_else(missing)?),
         Arc::new(cloud_eks::Eks::new(as_user("system:cloud:eks"), random.clone()).ok_or_else(missing)?),
     ];
     let verifier = CredentialVerifier::new(as_user("system:cloud:sts"), &config.account, keys, clock.clone());

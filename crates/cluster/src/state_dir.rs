@@ -54,6 +54,14 @@ impl StateDir {
     pub fn store(&self) -> PathBuf {
         self.0.join("store")
     }
+    /// A directory for each instance.
+    pub fn instances(&self) -> PathBuf {
+        self.0.join("instances")
+    }
+    /// The host's content store of images.
+    pub fn images(&self) -> PathBuf {
+        self.0.join("images")
+    }
     pub fn control_socket(&self) -> PathBuf {
         self.0.join("control.sock")
     }

@@ -1,5 +1,7 @@
 //! What controllers are handed.
 
+use crate::certificates::NodeNames;
+use auth::pki::CertificateAuthority;
 use client::{Client, Resource};
 use meta::time::SharedClock;
 use meta::{Gvr, User};
@@ -26,6 +28,10 @@ pub struct Context {
     pub kinds: Arc<[KindFacts]>,
     /// What `kube-root-ca.crt` publishes.
     pub root_ca_pem: String,
+    /// What signs certificate requests. None: requests stay unsigned.
+    pub authority: Option<Arc<CertificateAuthority>>,
+    /// What is known of instances. None: a node's own word on its addresses counts.
+    pub node_names: Option<Arc<dyn NodeNames>>,
     pub clock: SharedClock,
     pub runtime: Runtime,
 }
@@ -36,6 +42,7 @@ const SYSTEM: &str = "kube-system";
 
 pub(crate) const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub(crate) const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
+pub(crate) const NODES: Resource = Resource::new("", "v1", "nodes");
 pub(crate) const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 pub(crate) const CLUSTER_ROLES: Resource = Resource::new("rbac.authorization.k8s.io", "v1", "clusterroles");
 

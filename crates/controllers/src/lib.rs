@@ -2,6 +2,7 @@
 //!
 //! **Invariant**: a controller acts through the API only, with the permissions of its bootstrap role.
 
+mod certificates;
 mod clusterrole_aggregation;
 mod context;
 mod garbage_collector;
@@ -10,6 +11,7 @@ mod namespace;
 mod root_ca;
 mod service_account;
 
+pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};
 
 use context::Cx;
@@ -27,6 +29,7 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: garbage_collector::NAME, start: garbage_collector::start },
     Entry { name: service_account::NAME, start: service_account::start },
     Entry { name: root_ca::NAME, start: root_ca::start },
+    Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
 ];
 

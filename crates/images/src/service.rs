@@ -1,11 +1,15 @@
 //! What a node asks of its host's image store. Names are CRI's ImageService.
 
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::path::PathBuf;
 
-#[derive(Debug, thiserror::Error)]
+/// Each text is what the user reads in the pod's event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "detail")]
 pub enum PullError {
-    #[error("invalid image name {0:?}")]
+    /// `couldn't parse image name "x": invalid reference format`: the kubelet's InvalidImageName.
+    #[error("{0}")]
     InvalidName(String),
     /// The registry says that there is none, or that the caller may not know.
     #[error("failed to pull and unpack image {image:?}: {why}")]
@@ -18,7 +22,17 @@ pub enum PullError {
     Internal(String),
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+impl PullError {
+    /// What the disk said while `what` was done.
+    pub fn io(what: impl std::fmt::Display, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(what.to_string()),
+            _ => Self::Internal(format!("{what}: {error}")),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Credentials {
     pub username: String,
@@ -50,11 +64,13 @@ pub struct Image {
 
 #[async_trait::async_trait]
 pub trait ImageService: Send + Sync + 'static {
-    /// `name` as a pod writes it. None: not here.
+    /// `name` as a pod writes it, or an image's id. None: not here.
     async fn image_status(&self, name: &str) -> Result<Option<Image>, PullError>;
     /// Takes what is missing from the registry. Pulls of one image by several callers are one pull.
     async fn pull_image(&self, name: &str, credentials: Option<&Credentials>) -> Result<Image, PullError>;
     async fn list_images(&self) -> Result<Vec<Image>, PullError>;
+    /// By id or by any of its names; an image that is not here is no error. Layers that a container still uses stay until
+    /// it is gone.
     async fn remove_image(&self, id: &str) -> Result<(), PullError>;
     /// Used and free bytes of the file system that holds the store.
     async fn file_system(&self) -> Result<(u64, u64), PullError>;

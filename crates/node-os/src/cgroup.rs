@@ -144,7 +144,9 @@ impl Cgroup {
 
     pub fn limit(&self, limits: &Limits) -> io::Result<()> {
         let set = |controller: &str, file: &str, value: String| match self.directory(controller) {
-            Some(directory) => fs::write(directory.join(file), value).map_err(|e| io::Error::new(e.kind(), format!("{file}: {e}"))),
+            Some(directory) => {
+                fs::write(directory.join(file), value).map_err(|e| io::Error::new(e.kind(), format!("{file}: {e}")))
+            }
             None => {
                 tracing::warn!(controller, file, "a limit cannot be set: this machine has no such cgroup controller");
                 Ok(())

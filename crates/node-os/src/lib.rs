@@ -3,6 +3,7 @@
 pub mod cgroup;
 pub mod inotify;
 pub mod link;
+pub mod mounts;
 pub mod net;
 pub mod netns;
 pub mod process;

@@ -2,15 +2,15 @@
 //! gone is success, so that whoever reconciles may repeat itself.
 
 use crate::netns::NetNs;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use ipnet::Ipv4Net;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::AddressAttribute;
-use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
+use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage, State};
 use netlink_packet_route::neighbour::NeighbourState;
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
-use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVeth, MulticastGroup, RouteMessageBuilder};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,6 +19,9 @@ use tokio::task::JoinSet;
 
 /// The kernel's main routing table.
 pub const MAIN_TABLE: u32 = 254;
+
+/// `lo` is the first link of every namespace.
+pub const LOOPBACK: u32 = 1;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mac(pub [u8; 6]);
@@ -51,6 +54,10 @@ pub struct Link {
     pub name: String,
     pub mac: Option<Mac>,
     pub up: bool,
+    /// Up, and so is the other end: what is sent arrives.
+    pub running: bool,
+    /// A note of ours that the kernel keeps.
+    pub alias: String,
 }
 
 /// One end of a veth pair.
@@ -132,21 +139,65 @@ impl Links {
         }
     }
 
+    /// Waits until there is a link of this name and it is up.
+    pub async fn until_up(&self, name: &str) -> io::Result<Link> {
+        let runtime = tokio::runtime::Handle::current();
+        let (connection, _, mut changes) = self.namespace.run(|| {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[rtnetlink::MulticastGroup::Link])
+        })?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        loop {
+            if let Some(link) = self.find(name).await?.filter(|link| link.up) {
+                return Ok(link);
+            }
+            let ended = || io::Error::new(io::ErrorKind::BrokenPipe, "the kernel's notes of links ended");
+            changes.next().await.ok_or_else(ended)?;
+        }
+    }
+
     pub async fn need(&self, name: &str) -> io::Result<Link> {
         self.find(name).await?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no link {name}")))
     }
 
+    /// As [`Links::need`], once it comes.
+    pub async fn wait_for(&self, name: &str) -> io::Result<Link> {
+        self.wait_until(name, |_| true).await
+    }
+
+    /// As [`Links::wait_for`], once it carries packets. The kernel notices a while after both ends are up that they are, and
+    /// drops what is sent before; a lost first packet costs TCP a second.
+    pub async fn wait_for_running(&self, name: &str) -> io::Result<Link> {
+        match self.find(name).await? {
+            Some(link) if link.running => Ok(link),
+            _ => self.wait_until(name, |link| link.running).await,
+        }
+    }
+
+    async fn wait_until(&self, name: &str, fits: fn(&Link) -> bool) -> io::Result<Link> {
+        let runtime = tokio::runtime::Handle::current();
+        let (connection, _open, mut news) = self.namespace.run(|| {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+        })?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        loop {
+            if let Some(link) = self.find(name).await?.filter(fits) {
+                return Ok(link);
+            }
+            news.next().await.ok_or_else(|| io::Error::other("the kernel tells of no more links"))?;
+        }
+    }
+
     /// Both ends are down. The pair goes when either end or its namespace goes.
     pub async fn add_veth(&self, here: &End<'_>, there: &End<'_>, mtu: u32) -> io::Result<()> {
-        let mut peer = LinkUnspec::new_with_name(there.name)
-            .mtu(mtu)
-            .setns_by_fd(there.namespace.fd().as_raw_fd());
+        let mut peer = LinkUnspec::new_with_name(there.name).mtu(mtu).setns_by_fd(there.namespace.fd().as_raw_fd());
         if let Some(mac) = there.mac {
             peer = peer.address(mac.0.to_vec());
         }
-        let mut pair = LinkVeth::new(here.name, there.name)
-            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())))
-            .mtu(mtu);
+        let mut pair = LinkVeth::new(here.name, there.name).set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build()))).mtu(mtu);
         if let Some(mac) = here.mac {
             pair = pair.address(mac.0.to_vec());
         }
@@ -155,6 +206,12 @@ impl Links {
 
     pub async fn set_up(&self, link: u32) -> io::Result<()> {
         let message = LinkUnspec::new_with_index(link).up().build();
+        self.handle.link().set(message).execute().await.map_err(to_io)
+    }
+
+    /// At most 255 bytes.
+    pub async fn set_alias(&self, link: u32, alias: &str) -> io::Result<()> {
+        let message = LinkUnspec::new_with_index(link).alias(alias).build();
         self.handle.link().set(message).execute().await.map_err(to_io)
     }
 
@@ -176,9 +233,22 @@ impl Links {
         Ok(messages.iter().filter_map(address).collect())
     }
 
+    /// Those of `lo` only answer: the kernel never picks them as the source of a packet to elsewhere.
     pub async fn add_address(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
-        let request = self.handle.address().add(link, IpAddr::V4(address.addr()), address.prefix_len());
-        request.replace().execute().await.map_err(to_io)
+        let scope = if link == LOOPBACK { AddressScope::Host } else { AddressScope::Universe };
+        self.add_adjusted(link, address, |message| message.header.scope = scope).await
+    }
+
+    /// An address whose network is reached by another link.
+    pub async fn add_address_without_route(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
+        let flags = AddressAttribute::Flags(AddressFlags::Noprefixroute);
+        self.add_adjusted(link, address, |message| message.attributes.push(flags)).await
+    }
+
+    async fn add_adjusted(&self, link: u32, net: Ipv4Net, adjust: impl FnOnce(&mut AddressMessage)) -> io::Result<()> {
+        let mut request = self.handle.address().add(link, IpAddr::V4(net.addr()), net.prefix_len()).replace();
+        adjust(request.message_mut());
+        request.execute().await.map_err(to_io)
     }
 
     pub async fn delete_address(&self, link: u32, address: Ipv4Net) -> io::Result<()> {
@@ -217,33 +287,42 @@ impl Links {
 
     /// What comes from `source` is routed by `table`.
     pub async fn put_rule(&self, source: Ipv4Addr, table: u32, priority: u32) -> io::Result<()> {
-        if self.rules(source).await?.iter().any(|rule| rule_table(rule) == Some(table)) {
-            return Ok(());
-        }
         let request = self.handle.rule().add().v4().source_prefix(source, 32).table_id(table).priority(priority);
         already_is_done(request.action(RuleAction::ToTable).execute().await)
     }
 
-    pub async fn delete_rules(&self, source: Ipv4Addr) -> io::Result<()> {
-        for rule in self.rules(source).await? {
-            gone_is_done(self.handle.rule().del(rule).execute().await)?;
+    /// What goes to `destination` is routed by `table`.
+    pub async fn put_rule_to(&self, destination: Ipv4Addr, table: u32, priority: u32) -> io::Result<()> {
+        let request = self.handle.rule().add().v4().destination_prefix(destination, 32).table_id(table).priority(priority);
+        already_is_done(request.action(RuleAction::ToTable).execute().await)
+    }
+
+    /// Every rule that is about this one address.
+    pub async fn delete_rules(&self, address: Ipv4Addr) -> io::Result<()> {
+        for rule in self.rules().await? {
+            if rule_address(&rule) == Some(address) {
+                gone_is_done(self.handle.rule().del(rule).execute().await)?;
+            }
         }
         Ok(())
     }
 
-    async fn rules(&self, source: Ipv4Addr) -> io::Result<Vec<RuleMessage>> {
-        let rules: Vec<RuleMessage> = self.handle.rule().get(IpVersion::V4).execute().try_collect().await.map_err(to_io)?;
-        let from = RuleAttribute::Source(IpAddr::V4(source));
-        Ok(rules.into_iter().filter(|rule| rule.header.src_len == 32 && rule.attributes.contains(&from)).collect())
+    /// The single addresses that there are rules about.
+    pub async fn ruled_addresses(&self) -> io::Result<Vec<Ipv4Addr>> {
+        Ok(self.rules().await?.iter().filter_map(rule_address).collect())
+    }
+
+    async fn rules(&self) -> io::Result<Vec<RuleMessage>> {
+        self.handle.rule().get(IpVersion::V4).execute().try_collect().await.map_err(to_io)
     }
 }
 
-fn rule_table(rule: &RuleMessage) -> Option<u32> {
-    let named = rule.attributes.iter().find_map(|attribute| match attribute {
-        RuleAttribute::Table(table) => Some(*table),
+fn rule_address(rule: &RuleMessage) -> Option<Ipv4Addr> {
+    rule.attributes.iter().find_map(|attribute| match attribute {
+        RuleAttribute::Source(IpAddr::V4(address)) if rule.header.src_len == 32 => Some(*address),
+        RuleAttribute::Destination(IpAddr::V4(address)) if rule.header.dst_len == 32 => Some(*address),
         _ => None,
-    });
-    named.or(Some(u32::from(rule.header.table)))
+    })
 }
 
 fn link_of(message: &LinkMessage) -> Link {
@@ -252,10 +331,14 @@ fn link_of(message: &LinkMessage) -> Link {
         name: String::new(),
         mac: None,
         up: message.header.flags.contains(LinkFlags::Up),
+        running: false,
+        alias: String::new(),
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
+            LinkAttribute::OperState(state) => link.running = *state == State::Up,
+            LinkAttribute::IfAlias(alias) => link.alias.clone_from(alias),
             LinkAttribute::Address(bytes) => link.mac = bytes.as_slice().try_into().ok().map(Mac), // lo has none
             _ => {}
         }

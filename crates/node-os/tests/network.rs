@@ -1,32 +1,12 @@
-//! Namespaces, links and sockets for real. The tests run in a sandbox of their own: see `sandboxed`.
+//! Namespaces, links and sockets for real, in a sandbox.
+
+mod sandbox;
 
 use ipnet::Ipv4Net;
-use node_os::link::{End, Links, Mac, Route};
+use node_os::link::{End, LOOPBACK, Links, Mac, Route};
 use node_os::netns::{self, NetNs};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-const INSIDE: &str = "PILOTHOUSE_TEST_SANDBOX";
-
-/// Runs the test of this name again in namespaces of its own; true inside.
-fn sandboxed(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let own = std::env::current_exe().expect("this program");
-    let mut command = Command::new("unshare");
-    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    if !command.arg("true").status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: unshare is not permitted here");
-        return false;
-    }
-    let mut command = Command::new("unshare");
-    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    let status = command.arg(own).args(["--exact", test, "--nocapture"]).env(INSIDE, "1").status().expect("unshare");
-    assert!(status.success(), "{test} failed in its sandbox");
-    false
-}
 
 fn net(text: &str) -> Ipv4Net {
     text.parse().expect("a prefix")
@@ -34,7 +14,7 @@ fn net(text: &str) -> Ipv4Net {
 
 #[tokio::test]
 async fn namespaces_have_names_and_lose_them() {
-    if !sandboxed("namespaces_have_names_and_lose_them") {
+    if !sandbox::inside("namespaces_have_names_and_lose_them") {
         return;
     }
     let first = netns::create("ph-names-a").expect("made");
@@ -53,7 +33,7 @@ async fn namespaces_have_names_and_lose_them() {
 
 #[tokio::test]
 async fn packets_cross_a_router() {
-    if !sandboxed("packets_cross_a_router") {
+    if !sandbox::inside("packets_cross_a_router") {
         return;
     }
     let router = netns::create("ph-test-router").expect("made");
@@ -64,7 +44,8 @@ async fn packets_cross_a_router() {
         let owner = netns::create(&format!("ph-test-{number}")).expect("made");
         let mac = Mac([2, 0, 0, 0, 0, number]);
         let here = format!("v{number}");
-        let (a, b) = (End { name: &here, mac: None, namespace: &router }, End { name: "eth0", mac: Some(mac), namespace: &owner });
+        let (a, b) =
+            (End { name: &here, mac: None, namespace: &router }, End { name: "eth0", mac: Some(mac), namespace: &owner });
         links.add_veth(&a, &b, 9001).await.expect("a pair");
         let link = links.need(&here).await.expect("a link");
         links.set_up(link.index).await.expect("up");
@@ -89,7 +70,13 @@ async fn packets_cross_a_router() {
         inside.put_route(&Route::via(Ipv4Net::default(), gateway, eth.index)).await.expect("a default route");
         inside.put_rule(address, 100, 512).await.expect("a rule");
         inside.put_rule(address, 100, 512).await.expect("the same rule");
+        inside.put_rule_to(address, 254, 100).await.expect("a rule");
+        inside.put_rule_to(address, 254, 100).await.expect("the same rule");
+        assert_eq!(inside.ruled_addresses().await.expect("rules"), [address, address]);
         inside.delete_rules(address).await.expect("no rule");
+        assert!(inside.ruled_addresses().await.expect("rules").is_empty());
+        links.set_alias(link.index, "ph-test/eth0").await.expect("a note");
+        assert_eq!(links.need(&here).await.expect("a link").alias, "ph-test/eth0");
         ends.push((owner, address, inside));
     }
     // Gateways live on the router's loopback, as the proxy for everything else does.
@@ -117,4 +104,55 @@ async fn packets_cross_a_router() {
     for name in netns::list("ph-test-").expect("names") {
         netns::delete(&name).expect("deleted");
     }
+}
+
+#[tokio::test]
+async fn addresses_that_only_answer_are_no_source() {
+    if !sandbox::inside("addresses_that_only_answer_are_no_source") {
+        return;
+    }
+    let (left, right) = (netns::create("left").expect("made"), netns::create("right").expect("made"));
+    let links = Links::open(&left).expect("netlink");
+    let (a, b) = (End { name: "v0", mac: None, namespace: &left }, End { name: "eth0", mac: None, namespace: &right });
+    links.add_veth(&a, &b, 9001).await.expect("a pair");
+    let (link, other) = (links.need("v0").await.expect("a link").index, Links::open(&right).expect("netlink"));
+    let far = other.need("eth0").await.expect("a link").index;
+    for (links, link) in [(&links, LOOPBACK), (&links, link), (&other, LOOPBACK), (&other, far)] {
+        links.set_up(link).await.expect("up");
+    }
+    links.wait_for_running("v0").await.expect("running");
+    other.wait_for_running("eth0").await.expect("running");
+    let local = Ipv4Addr::new(169, 254, 169, 254);
+    for _ in 0..2 {
+        links.add_address(LOOPBACK, local.into()).await.expect("an address of lo");
+        links.add_address_without_route(link, net("10.0.0.1/24")).await.expect("an address");
+    }
+    other.add_address(far, net("10.0.0.2/24")).await.expect("an address");
+    links.put_route(&Route::direct(net("10.0.0.2/32"), link)).await.expect("a route");
+    let at = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 2), 80));
+    let listener = right.listen_tcp(at).expect("a listener");
+    let (dialled, accepted) = tokio::join!(left.connect_tcp(at), listener.accept());
+    let own = dialled.expect("dialled").local_addr().expect("an address");
+    assert_eq!(own.ip(), Ipv4Addr::new(10, 0, 0, 1));
+    assert_eq!(accepted.expect("accepted").1, own);
+    assert_eq!(links.addresses(LOOPBACK).await.expect("addresses").last(), Some(&local.into()));
+}
+
+#[tokio::test]
+async fn links_are_waited_for() {
+    if !sandbox::inside("links_are_waited_for") {
+        return;
+    }
+    let (left, right) = (netns::create("left").expect("made"), netns::create("right").expect("made"));
+    let (links, other) = (Links::open(&left).expect("netlink"), Links::open(&right).expect("netlink"));
+    assert_eq!(links.wait_for("lo").await.expect("it is there").index, LOOPBACK);
+    let making = async {
+        for name in ["v0", "v1"] {
+            let far = format!("eth{}", &name[1..]);
+            let (a, b) = (End { name, mac: None, namespace: &right }, End { name: &far, mac: None, namespace: &left });
+            other.add_veth(&a, &b, 1500).await.expect("a pair");
+        }
+    };
+    let (found, ()) = tokio::join!(links.wait_for("eth1"), making);
+    assert_eq!(found.expect("it came").name, "eth1");
 }

@@ -17,6 +17,13 @@ Examples:
   aws eks update-kubeconfig --name demo && kubectl get namespaces
   pilothouse down --purge           stop it and remove everything it made";
 
+const IMAGE_EXAMPLES: &str = "\
+Examples:
+  docker save shop:1 | pilothouse image load -
+  pilothouse image load app.tar --name registry.example.com/shop/app:1
+  pilothouse image list -o json
+  pilothouse image rm registry.example.com/shop/app:1";
+
 #[derive(Parser)]
 #[command(name = "pilothouse", version, about = "Amazon EKS as software you run yourself", after_help = EXAMPLES)]
 pub struct Cli {
@@ -29,8 +36,8 @@ pub enum Command {
     /// Start the service
     #[command(after_help = "Example:\n  pilothouse up --state-dir ./state --port 4570 --detach")]
     Up(Up),
-    /// Stop the service
-    #[command(after_help = "Example:\n  pilothouse down --purge    also removes clusters, credentials and all other state")]
+    /// Stop the service; instances and their containers go on running, and the next `up` takes them over
+    #[command(after_help = "Example:\n  pilothouse down --purge    also ends instances and removes clusters, credentials and all other state")]
     Down(Down),
     /// Print the exports that point a shell's AWS clients at the service
     #[command(after_help = "Example:\n  eval \"$(pilothouse env)\"")]
@@ -38,8 +45,14 @@ pub enum Command {
     /// Write a profile into the AWS configuration (~/.aws, or what AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name)
     #[command(after_help = "Example:\n  pilothouse configure && aws --profile pilothouse eks list-clusters")]
     Configure(Configure),
-    /// Show the service and its clusters
+    /// Load, list and remove container images of the service's host
+    #[command(subcommand, after_help = IMAGE_EXAMPLES)]
+    Image(Image),
+    /// Show the service, its clusters and its instances
     Status(Status),
+    /// Be the node of an instance; started by the service
+    #[command(hide = true)]
+    Node(Node),
     /// Print a completion script
     #[command(after_help = "Example:\n  source <(pilothouse completion bash)")]
     Completion { shell: clap_complete::Shell },
@@ -71,10 +84,17 @@ pub struct Up {
 }
 
 #[derive(Args)]
+pub struct Node {
+    /// The instance's directory
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+#[derive(Args)]
 pub struct Down {
     #[command(flatten)]
     pub state: State,
-    /// Also remove all state: clusters, records, credentials
+    /// Also end all instances and remove all state: clusters, records, credentials. Works without a running service
     #[arg(long)]
     pub purge: bool,
 }
@@ -95,6 +115,40 @@ pub struct Status {
     /// table for people, json for scripts
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
+}
+
+#[derive(Subcommand)]
+pub enum Image {
+    /// Take in the images of an OCI archive, or of one by `docker save`, plain or compressed
+    #[command(after_help = "Examples:\n  pilothouse image load app.tar\n  docker save shop:1 | pilothouse image load -")]
+    Load(ImageLoad),
+    /// Show what pods can run without a pull
+    #[command(visible_alias = "ls", after_help = "Example:\n  pilothouse image list -o json")]
+    List(Status),
+    /// Take away a name; without its last one the image goes too, at the latest when no container uses it
+    #[command(after_help = "Examples:\n  pilothouse image rm shop:1\n  pilothouse image rm sha256:4f1c...")]
+    Rm(ImageRm),
+}
+
+#[derive(Args)]
+pub struct ImageLoad {
+    #[command(flatten)]
+    pub state: State,
+    /// The archive; - reads standard input
+    #[arg(value_name = "FILE|-")]
+    pub archive: PathBuf,
+    /// What to call the image, instead of the archive's own names
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ImageRm {
+    #[command(flatten)]
+    pub state: State,
+    /// A name or an id
+    #[arg(value_name = "REF")]
+    pub image: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

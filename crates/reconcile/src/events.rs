@@ -76,9 +76,17 @@ impl Recorder {
             }
         }
         let namespace = Some(text("namespace")).filter(|namespace| !namespace.is_empty()).unwrap_or_else(|| "default".into());
-        let name = self.name_for(&text("name"));
-        let doc = self.document(about, level, (&namespace, &name), (reason, message));
-        self.client.create(EVENTS, &namespace, doc).await?;
+        let mut name = self.name_for(&text("name"));
+        let mut doc = self.document(about, level, (&namespace, &name), (reason, message));
+        match self.client.create(EVENTS, &namespace, doc.clone()).await {
+            // Said within one tick of the clock.
+            Err(status) if status.reason == meta::Reason::AlreadyExists => {
+                name = self.clock.new_uid();
+                doc["metadata"]["name"] = name.as_str().into();
+                self.client.create(EVENTS, &namespace, doc).await?;
+            }
+            other => drop(other?),
+        }
         self.remember(Seen { fold, namespace, name, count: 1 });
         Ok(())
     }

@@ -106,9 +106,6 @@ impl ContainerDir {
         write_json(&self.0.join("container.json"), config)
     }
 
-    pub fn config(&self) -> io::Result<ContainerConfig> {
-        read_json(&self.0.join("container.json"))
-    }
     /// The last that the shim knew.
     pub fn status(&self) -> io::Result<ContainerStatus> {
         read_json(&self.0.join("status.json"))

@@ -53,7 +53,8 @@ pub fn runtime_default(capabilities: &[String]) -> Value {
     if !has("SYS_ADMIN") {
         rules.push(json!({
             "names": ["clone"], "action": "SCMP_ACT_ALLOW",
-            "args": [{"index": 0, "value": NAMESPACE_FLAGS, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}],
+            // libcontainer takes the mask from the second value, runc from the first.
+            "args": [{"index": 0, "value": 0, "valueTwo": NAMESPACE_FLAGS, "op": "SCMP_CMP_MASKED_EQ"}],
         }));
         // Its flags lie behind a pointer and cannot be looked at: C libraries fall back to clone.
         rules.push(json!({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS}));

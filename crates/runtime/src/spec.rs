@@ -1,6 +1,6 @@
 //! What the OCI library is told of a container: its `config.json`, decided purely from what the kubelet asked for.
 
-use crate::cri::{ContainerConfig, Error, Mount, Propagation, Resources, Result, SandboxConfig, Seccomp};
+use crate::cri::{ContainerConfig, Error, Mount, Propagation, Resources, Result, Seccomp};
 use crate::seccomp;
 use crate::users::Identity;
 use serde_json::{Value, json};
@@ -21,22 +21,24 @@ const SHM_BYTES: &str = "size=65536k";
 
 /// What a specification depends on besides the container itself.
 pub struct Surroundings<'a> {
-    pub sandbox: &'a SandboxConfig,
     pub identity: &'a Identity,
     pub rootfs: &'a Path,
     /// From the top of each hierarchy.
     pub cgroup: &'a Path,
     /// What this machine lets any process have, without `CAP_`.
     pub available_capabilities: &'a [String],
+    /// Of the process namespace that the pod's containers share.
+    pub first_process: Option<u32>,
 }
 
 pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<Value> {
     let security = &container.security;
     let capabilities = capabilities(container, around.available_capabilities);
-    let mut namespaces = vec![json!({"type": "mount"})];
-    if !around.sandbox.share_process_namespace {
-        namespaces.push(json!({"type": "pid"}));
-    }
+    let processes = match around.first_process {
+        Some(pid) => json!({"type": "pid", "path": format!("/proc/{pid}/ns/pid")}),
+        None => json!({"type": "pid"}),
+    };
+    let namespaces = json!([{"type": "mount"}, processes]);
     let devices = if security.privileged {
         json!([{"allow": true, "access": "rwm"}])
     } else {
@@ -55,7 +57,12 @@ pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<V
             linux["seccomp"] = profile;
         }
     }
-    let mounts: Vec<Value> = standard_mounts(container).into_iter().chain(container.mounts.iter().map(bind)).collect();
+    let mut standard = standard_mounts(container);
+    if around.first_process.is_some() {
+        // The library finds out what to mount there from /proc/<its own pid>, which is another's in a shared namespace.
+        standard.retain(|mount| mount["type"] != "cgroup");
+    }
+    let mounts: Vec<Value> = standard.into_iter().chain(container.mounts.iter().map(bind)).collect();
     Ok(json!({
         "ociVersion": "1.1.0",
         "root": {"path": around.rootfs, "readonly": security.readonly_rootfs},
@@ -90,16 +97,21 @@ pub fn process(container: &ContainerConfig, identity: &Identity, capabilities: &
     let prefixed: Vec<String> = capabilities.iter().map(|name| format!("CAP_{name}")).collect();
     // A user other than root gets them only into the bounding set, as with every runtime without ambient capabilities.
     let held: &[String] = if identity.uid == 0 { &prefixed } else { &[] };
+    // The library loads the filter before it drops privileges only if this is absent, not if it is false.
+    let no_new_privileges = container.security.no_new_privileges.then_some(true);
     let cwd = [&container.working_dir, &container.image.working_dir].into_iter().find(|dir| !dir.is_empty());
-    Ok(json!({
+    let mut process = json!({
         "terminal": container.tty,
         "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": identity.groups},
         "args": arguments,
         "env": environment(container, &identity.home),
         "cwd": cwd.map_or("/", String::as_str),
         "capabilities": {"bounding": prefixed, "effective": held, "permitted": held},
-        "noNewPrivileges": container.security.no_new_privileges,
-    }))
+    });
+    if let Some(flag) = no_new_privileges {
+        process["noNewPrivileges"] = flag.into();
+    }
+    Ok(process)
 }
 
 /// A command replaces both entrypoint and cmd of the image; arguments replace cmd alone.
@@ -196,9 +208,9 @@ fn bind(mount: &Mount) -> Value {
 
 fn propagation_of_root(mounts: &[Mount]) -> &'static str {
     match mounts.iter().map(|mount| mount.propagation).max_by_key(|propagation| *propagation as u8) {
-        Some(Propagation::Bidirectional) => "rshared",
-        Some(Propagation::HostToContainer) => "rslave",
-        _ => "rprivate",
+        Some(Propagation::Bidirectional) => "shared",
+        Some(Propagation::HostToContainer) => "slave",
+        _ => "private",
     }
 }
 
@@ -272,13 +284,12 @@ mod tests {
     fn a_mount_of_the_pods_own_takes_the_place_of_a_standard_one() {
         let mut asked = container();
         asked.mounts = vec![Mount { host_path: "/h".into(), container_path: "/dev/shm".into(), readonly: true, propagation: Propagation::None }];
-        let sandbox = SandboxConfig::default();
         let around = Surroundings {
-            sandbox: &sandbox,
             identity: &Identity::default(),
             rootfs: Path::new("/r"),
             cgroup: Path::new("p/c"),
             available_capabilities: &[],
+            first_process: None,
         };
         let spec = build(&asked, &around).expect("a specification");
         let at_shm: Vec<&Value> = spec["mounts"].as_array().expect("mounts").iter().filter(|m| m["destination"] == "/dev/shm").collect();

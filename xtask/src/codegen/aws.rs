@@ -37,7 +37,7 @@ pub fn run() -> Result<(), String> {
     Ok(())
 }
 
-fn workspace_root() -> Result<PathBuf, String> {
+pub fn workspace_root() -> Result<PathBuf, String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().map(Path::to_owned).ok_or_else(|| "xtask has no parent directory".to_owned())
 }
@@ -62,7 +62,7 @@ fn botocore_data(venv: &Path) -> Result<PathBuf, String> {
     Ok(Path::new(dir).join("data"))
 }
 
-fn output(command: &mut Command) -> Result<String, String> {
+pub fn output(command: &mut Command) -> Result<String, String> {
     let done = command.output().map_err(|e| format!("{command:?}: {e}"))?;
     if !done.status.success() {
         return Err(format!("{command:?}: {}", String::from_utf8_lossy(&done.stderr)));
@@ -92,7 +92,7 @@ fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Option<T>, String
 }
 
 /// No file name and no time in the header, so equal tables are equal files.
-fn pack(text: &str) -> Result<Vec<u8>, String> {
+pub fn pack(text: &str) -> Result<Vec<u8>, String> {
     let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
     encoder.write_all(text.as_bytes()).map_err(|e| e.to_string())?;
     encoder.finish().map_err(|e| e.to_string())

@@ -24,6 +24,9 @@ const ALLOWED: &[&str] = &[
     "Zlib",
 ];
 
+/// Crates whose manifest points at a file instead of naming the licence, with what that file is.
+const READ: &[(&str, &str)] = &[("rust-criu", "MIT")];
+
 /// Crates that must not come in, with the reason and what stands in their place.
 const BANNED: &[(&str, &str)] = &[
     ("openssl", "a C library of the host: rustls with aws-lc-rs"),
@@ -36,9 +39,13 @@ const BANNED: &[(&str, &str)] = &[
     ("sonic-rs", "a second JSON library: serde_json"),
     ("json", "a second JSON library: serde_json"),
     ("serde_yaml", "unmaintained: serde_yaml_ng"),
-    ("chrono", "a second time library: jiff"),
     ("async-std", "a second runtime: tokio"),
-    ("reqwest", "a second HTTP stack: hyper"),
+];
+
+/// A banned crate that one permitted library brings along: it must stay that library's own.
+const ONLY_THROUGH: &[(&str, &[&str], &str)] = &[
+    ("reqwest", &["oci-client"], "a second HTTP stack: hyper"),
+    ("chrono", &["oci-client", "libcontainer", "procfs", "procfs-core"], "a second time library: jiff"),
 ];
 
 /// Libraries of which two versions in one binary would be two truths.
@@ -47,7 +54,19 @@ const SINGLE: &[&str] = &["serde_json", "tokio", "hyper", "rustls", "aws-lc-rs",
 /// Judges everything that is compiled here; `own` are the workspace's crates.
 pub fn check(own: &BTreeSet<&str>) -> Result<Vec<String>> {
     let third_party = workspace::everything_built()?.into_iter().filter(|package| !own.contains(package.name.as_str()));
-    Ok(judge(&third_party.collect()))
+    let third_party = third_party.collect();
+    let mut complaints = judge(&third_party);
+    for (name, through, instead) in ONLY_THROUGH {
+        if third_party.iter().any(|package| package.name == *name) {
+            complaints.extend(strays(name, through, instead, &workspace::parents(name)?));
+        }
+    }
+    Ok(complaints)
+}
+
+fn strays(name: &str, through: &[&str], instead: &str, parents: &BTreeSet<String>) -> Vec<String> {
+    let strays = parents.iter().filter(|parent| !through.contains(&parent.as_str()));
+    strays.map(|parent| format!("{parent} -> {name}: only through {}: {instead}", through.join(", "))).collect()
 }
 
 fn judge(packages: &BTreeSet<Built>) -> Vec<String> {
@@ -55,6 +74,8 @@ fn judge(packages: &BTreeSet<Built>) -> Vec<String> {
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for Built { name, version, licence } in packages {
         versions.entry(name).or_default().push(version);
+        let licence =
+            READ.iter().find(|(read, _)| read == name && licence.is_empty()).map_or(licence.as_str(), |(_, found)| found);
         if !permitted(licence) {
             complaints.push(format!("{name} {version}: licence '{licence}' is not on the allow list"));
         }
@@ -142,6 +163,9 @@ mod tests {
             "serde_json: several versions in one build: 1.0.0, 2.0.0",
         ];
         assert_eq!(complaints, expected);
+        let parents = ["oci-client", "api"].map(str::to_owned).into();
+        let expected = ["api -> reqwest: only through oci-client: hyper"];
+        assert_eq!(strays("reqwest", &["oci-client"], "hyper", &parents), expected);
     }
 
     #[test]

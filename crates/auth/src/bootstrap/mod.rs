@@ -12,6 +12,8 @@ use meta::Doc;
 const ROLES: [&str; 3] =
     [include_str!("cluster_roles.txt"), include_str!("controller_roles.txt"), include_str!("namespace_roles.txt")];
 const BINDINGS: &str = include_str!("bindings.txt");
+const EKS_ROLES: &str = include_str!("eks.txt");
+const EKS_BINDINGS: &str = include_str!("eks_bindings.txt");
 
 /// The default minor of a cluster.
 pub const DEFAULT_MINOR: u32 = 36;
@@ -21,6 +23,11 @@ pub const DEFAULT_MINOR: u32 = 36;
 pub fn documents(minor: u32) -> Vec<Doc> {
     let roles = ROLES.iter().flat_map(|text| table::roles(text, minor)).collect();
     fill_aggregated(roles).into_iter().chain(table::bindings(BINDINGS, minor)).collect()
+}
+
+/// What EKS adds for its own components, roles first.
+pub fn eks_documents(minor: u32) -> Vec<Doc> {
+    table::roles(EKS_ROLES, minor).into_iter().chain(table::bindings(EKS_BINDINGS, minor)).collect()
 }
 
 /// The rules of one bootstrap ClusterRole, aggregation computed. None for a name that is not one.

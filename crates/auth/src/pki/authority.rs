@@ -131,6 +131,15 @@ impl fmt::Debug for CertificateAuthority {
 
 fn params(common_name: &str, organizations: &[String], valid_seconds: i64, now: Time) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::default();
+    params.distinguished_name = subject(common_name, organizations)?;
+    let at = |time: Time| rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(time.unix().max(0).unsigned_abs());
+    params.not_before = at(now.plus_seconds(-BACKDATE_SECONDS));
+    params.not_after = at(now.plus_seconds(valid_seconds));
+    params.serial_number = Some(serial()?);
+    Ok(params)
+}
+
+pub(super) fn subject(common_name: &str, organizations: &[String]) -> Result<DistinguishedName, PkiError> {
     let mut name = DistinguishedName::new();
     // rcgen keeps one value per attribute type, but takes an attribute by its identifier for another type.
     let types = [DnType::OrganizationName, DnType::CustomDnType(vec![2, 5, 4, 10])];
@@ -141,12 +150,7 @@ fn params(common_name: &str, organizations: &[String], valid_seconds: i64, now: 
         name.push(kind, organization.as_str());
     }
     name.push(DnType::CommonName, common_name);
-    params.distinguished_name = name;
-    let at = |time: Time| rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(time.unix().max(0).unsigned_abs());
-    params.not_before = at(now.plus_seconds(-BACKDATE_SECONDS));
-    params.not_after = at(now.plus_seconds(valid_seconds));
-    params.serial_number = Some(serial()?);
-    Ok(params)
+    Ok(name)
 }
 
 /// 63 random bits: positive, and never twice for one authority.
@@ -157,7 +161,7 @@ fn serial() -> Result<SerialNumber, PkiError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-fn alternative_name(name: &str) -> Result<SanType, PkiError> {
+pub(super) fn alternative_name(name: &str) -> Result<SanType, PkiError> {
     match name.parse() {
         Ok(address) => Ok(SanType::IpAddress(address)),
         Err(_) => Ok(SanType::DnsName(name.try_into()?)),

@@ -7,7 +7,7 @@ mod request;
 
 pub use authority::{CertificateAuthority, Identity, Leaf, Usage};
 pub use key::PrivateKey;
-pub use peer::from_peer_certificate;
+pub use peer::{from_peer_certificate, not_after};
 pub use request::SigningRequest;
 
 use base64::Engine;

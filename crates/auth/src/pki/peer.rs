@@ -31,3 +31,10 @@ fn uid(mut uids: Vec<String>) -> Result<String, PkiError> {
         _ => Err(PkiError::Malformed(format!("expected 1 UID, but found multiple: {uids:?}"))),
     }
 }
+
+/// When a certificate in PEM ends.
+pub fn not_after(pem: &str) -> Result<meta::Time, PkiError> {
+    let der = super::pem_decode("CERTIFICATE", pem)?;
+    let (_, certificate) = X509Certificate::from_der(&der).map_err(|e| PkiError::Malformed(e.to_string()))?;
+    Ok(meta::Time::from_unix(certificate.validity().not_after.timestamp()))
+}

@@ -1,7 +1,7 @@
 //! Certificate signing requests, read and checked.
 
-use super::{PkiError, pem_decode};
-use rcgen::SubjectPublicKeyInfo;
+use super::{PkiError, PrivateKey, authority, pem_decode};
+use rcgen::{CertificateParams, SubjectPublicKeyInfo};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
@@ -43,6 +43,14 @@ impl SigningRequest {
             }
         }
         Ok(read)
+    }
+
+    /// A request in PEM for a certificate over `key` that says this; `names` are DNS names and addresses.
+    pub fn write(key: &PrivateKey, common_name: &str, organizations: &[String], names: &[String]) -> Result<String, PkiError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = authority::subject(common_name, organizations)?;
+        params.subject_alt_names = names.iter().map(|name| authority::alternative_name(name)).collect::<Result<_, _>>()?;
+        Ok(params.serialize_request(&key.0)?.pem()?)
     }
 
     fn add(&mut self, name: &GeneralName<'_>) {

@@ -6,3 +6,11 @@ mod request;
 
 pub use reply::{decode_error, decode_output};
 pub use request::encode_request;
+
+/// An XML reply as a tree, for callers that need a few fields and no model.
+pub use crate::xml::Element;
+
+/// None: it is not XML.
+pub fn parse_xml(text: &str) -> Option<Element> {
+    crate::xml::parse(text).ok()
+}

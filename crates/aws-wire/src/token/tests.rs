@@ -85,3 +85,18 @@ fn not_tokens() {
     assert!(read("k8s-aws-v1.!!!").is_err());
     assert!(read("k8s-aws-v1.").is_err());
 }
+
+#[test]
+fn a_token_made_here_passes_the_checks() {
+    let credentials = sigv4::Credentials {
+        access_key_id: "ASIAEXAMPLE".into(),
+        secret_access_key: "secret".into(),
+        session_token: Some("a+session/token==".into()),
+    };
+    let now: Timestamp = "2026-11-20T10:00:00Z".parse().expect("a time");
+    let hosts = Hosts { region: "eu-west-1".into(), extra: Vec::new() };
+    let token = super::make("demo", "eu-west-1", &credentials, now);
+    let inspected = inspect(&token, "demo", &hosts, now).expect("a good token");
+    assert_eq!((inspected.access_key_id.as_str(), inspected.host.as_str()), ("ASIAEXAMPLE", "sts.eu-west-1.amazonaws.com"));
+    assert!(inspect(&token, "demo", &Hosts { region: "us-east-1".into(), extra: Vec::new() }, now).is_err());
+}

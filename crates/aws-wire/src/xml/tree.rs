@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_ELEMENTS: usize = 100_000;
 
 #[derive(Debug, Default)]
-pub(crate) struct Element {
+pub struct Element {
     /// Without a namespace prefix.
     pub name: String,
     /// Names keep their prefix, as the models write them (`xsi:type`).

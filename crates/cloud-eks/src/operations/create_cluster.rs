@@ -2,6 +2,7 @@
 
 use crate::describe;
 use crate::failures;
+use crate::network;
 use crate::records::{API_VERSION, CLUSTER_FINALIZER, CLUSTERS, ROLES, SECURITY_GROUPS, SUBNETS, VPCS};
 use crate::service::Cx;
 use crate::validate::cluster::{Facts, Fresh, Owner, check, specification};
@@ -21,7 +22,7 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     if let Some(existing) = existing(&cx, &request).await? {
         return repeated(&cx, &request, token.as_ref(), &existing);
     }
-    may_pass_role(&request)?;
+    may_pass_role_to(&request, "roleArn", "eks.amazonaws.com")?;
     let facts = facts(&cx, &request).await?;
     check(cx.model, &request.input, &facts)?;
     match cx.client.create(CLUSTERS, &request.namespace(), record(&cx, &request, &facts, token.as_ref())).await {
@@ -54,10 +55,10 @@ fn taken(cx: &Cx, request: &Request) -> AwsError {
 }
 
 /// Handing a role to a service takes a permission of its own.
-fn may_pass_role(request: &Request) -> Result<(), AwsError> {
-    let role = request.required("roleArn");
+pub fn may_pass_role_to(request: &Request, member: &str, service: &str) -> Result<(), AwsError> {
+    let role = request.required(member);
     let mut asked = request.clone();
-    asked.context.add("iam:PassedToService", "eks.amazonaws.com");
+    asked.context.add("iam:PassedToService", service);
     match asked.allowed(PASS_ROLE, role) {
         Decision::Allow => Ok(()),
         Decision::ExplicitDeny | Decision::ImplicitDeny => Err(asked.denied(Protocol::RestJson, PASS_ROLE, role)),
@@ -104,6 +105,7 @@ fn record(cx: &Cx, request: &Request, facts: &Facts, token: Option<&Token>) -> D
     };
     let owner = Owner { account: request.account(), region: &request.region, principal_arn: request.caller.principal_arn() };
     let mut spec = specification(&request.input, facts, &fresh, &owner);
+    spec["networkInterfaces"] = network::choose(&facts.subnets, random);
     if let Some(token) = token {
         spec["clientRequest"] = token.to_doc();
     }

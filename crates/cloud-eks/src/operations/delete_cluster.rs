@@ -3,6 +3,7 @@
 use crate::cluster;
 use crate::describe;
 use crate::failures;
+use crate::nodegroups::find;
 use crate::records::CLUSTERS;
 use crate::service::Cx;
 use aws_service::{Outcome, Request};
@@ -17,6 +18,9 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     if record["spec"]["deletionProtection"] == true {
         let message = format!("The cluster {name} can't be deleted because deletion protection is enabled.");
         return Err(failures::invalid_request(cx.model, name, message).into());
+    }
+    if !find::of_cluster(&cx.client, &record).await?.is_empty() {
+        return Err(failures::in_use(cx.model, name, "Cluster has nodegroups attached").into());
     }
     let text = |member: &str| record["metadata"][member].as_str().unwrap_or_default();
     let preconditions = Preconditions { uid: Some(text("uid").to_owned()), resource_version: None };

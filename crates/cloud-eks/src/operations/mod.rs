@@ -3,20 +3,27 @@
 pub mod associate_access_policy;
 pub mod create_access_entry;
 pub mod create_cluster;
+pub mod create_nodegroup;
 pub mod delete_access_entry;
 pub mod delete_cluster;
+pub mod delete_nodegroup;
 pub mod describe_access_entry;
 pub mod describe_cluster;
 pub mod describe_cluster_versions;
+pub mod describe_nodegroup;
+pub mod describe_update;
 pub mod disassociate_access_policy;
 pub mod list_access_entries;
 pub mod list_access_policies;
 pub mod list_associated_access_policies;
 pub mod list_clusters;
+pub mod list_nodegroups;
 pub mod list_tags_for_resource;
+pub mod list_updates;
 pub mod tag_resource;
 pub mod untag_resource;
 pub mod update_access_entry;
+pub mod update_nodegroup_config;
 
 use crate::failures;
 use crate::service::Cx;

@@ -3,5 +3,6 @@
 pub mod access;
 pub mod cluster;
 pub mod network;
+pub mod nodegroup;
 pub mod tags;
 pub mod unsupported;

@@ -1,6 +1,6 @@
 //! A management plane in a temporary directory with the cloud services on it.
 
-use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served};
+use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served, PlaneNetwork};
 use api::Catalog;
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
@@ -38,7 +38,7 @@ struct Machines {
 
 #[async_trait::async_trait]
 impl ControlPlaneFactory for Machines {
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> Result<Served, String> {
+    async fn ensure(&self, spec: &ControlPlaneSpec, _: Option<&PlaneNetwork>) -> Result<Served, String> {
         if let Some(why) = self.broken {
             return Err(why.into());
         }
@@ -101,6 +101,7 @@ async fn start_plane(directory: &std::path::Path) -> (ControlPlane, storage::Eng
         issuer: "https://oidc.example".into(),
         access: Arc::new(AccessIndex::new(Policies::published())),
         caller_verifier: None,
+        dialer: None,
         clock,
     };
     (ControlPlane::start(plan, &keys).await.expect("a management plane"), engine)

@@ -5,8 +5,11 @@ mod bad_input;
 mod describe;
 mod lifecycle;
 mod sagas;
+#[path = "../../../node-os/tests/sandbox/mod.rs"]
+mod sandbox;
 mod sessions;
 mod signatures;
 mod tokens;
 mod unbuilt;
+mod vpc;
 mod world;

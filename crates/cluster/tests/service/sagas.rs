@@ -1,7 +1,7 @@
 //! Creating and deleting a cluster, cut off at every single call: whatever was done before, doing it again ends the same.
 
 use crate::world::{ACCOUNT, REGIONAL};
-use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint};
+use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint, PlaneNetwork};
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::SigningKey;
@@ -68,7 +68,7 @@ struct Planes {
 
 #[async_trait::async_trait]
 impl ControlPlaneFactory for Planes {
-    async fn ensure(&self, spec: &ControlPlaneSpec) -> std::result::Result<Endpoint, String> {
+    async fn ensure(&self, spec: &ControlPlaneSpec, _: Option<&PlaneNetwork>) -> std::result::Result<Endpoint, String> {
         self.on_disk.lock().expect("not poisoned").insert(spec.uid.clone());
         self.running.lock().expect("not poisoned").insert(spec.uid.clone());
         Ok(Endpoint { url: format!("https://{}", spec.uid), certificate_authority_pem: format!("authority of {}", spec.uid) })
@@ -121,6 +121,7 @@ impl Bench {
             issuer: "https://127.0.0.1".into(),
             access: Arc::new(AccessIndex::new(Policies::published())),
             caller_verifier: None,
+            dialer: None,
             clock: clock.clone(),
         };
         let keys = Keys::new(SigningKey::generate().expect("a key"), clock.now()).expect("keys");

@@ -1,6 +1,7 @@
 //! Controllers on a real API server: stories with an end.
 
 mod born_with;
+mod certificates;
 mod feed;
 mod garbage_collection;
 mod namespace_deletion;

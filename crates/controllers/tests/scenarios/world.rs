@@ -2,6 +2,7 @@
 
 use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
 use auth::access::{AccessIndex, Policies};
+use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
 use controllers::{Context, KindFacts};
@@ -27,6 +28,7 @@ pub struct World {
     pub server: Arc<ApiServer>,
     /// A member of `system:masters`.
     pub admin: Client,
+    pub authority: Arc<CertificateAuthority>,
     runtime: Runtime,
     controllers: Runtime,
     engine: Engine,
@@ -69,7 +71,8 @@ impl World {
         let server = ApiServer::start(parts).await.expect("an API server");
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
         let controllers = Runtime::new();
-        Self { server, admin, runtime, controllers, engine, _directory: directory }
+        let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
+        Self { server, admin, authority, runtime, controllers, engine, _directory: directory }
     }
 
     pub fn start_controllers(&mut self) {
@@ -86,6 +89,8 @@ impl World {
             client: Arc::new(move |user| server.client(user)),
             kinds: kinds.collect(),
             root_ca_pem: ROOT_CA.into(),
+            authority: Some(self.authority.clone()),
+            node_names: None,
             clock: clock(),
             runtime: self.controllers.clone(),
         });

@@ -1,4 +1,5 @@
-//! `pilothouse down`: ask the service to stop, wait until it has, and on request remove what it kept.
+//! `pilothouse down`: ask the service to stop, wait until it has, and on request remove everything it made: instances with
+//! all that runs in them, whether or not a service is there to be asked, then the state directory.
 
 use super::{Failure, io};
 use crate::cli::Down;
@@ -21,6 +22,11 @@ pub async fn run(options: &Down) -> Result<(), Failure> {
         None => eprintln!("no service runs in {shown}"),
     }
     if options.purge && state.path().exists() {
+        let made = state.clone();
+        let purged = tokio::task::spawn_blocking(move || cluster::purge(&made)).await;
+        purged
+            .map_err(|e| Failure::Other(e.to_string()))?
+            .map_err(io("cannot remove the service's instances; run this as the user who started it, or as root"))?;
         state.remove().map_err(io(format!("cannot remove {shown}")))?;
         eprintln!("removed {shown}");
     }

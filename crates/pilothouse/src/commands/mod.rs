@@ -3,6 +3,8 @@
 mod configure;
 mod down;
 mod env;
+mod image;
+mod node;
 mod status;
 mod up;
 
@@ -20,6 +22,8 @@ pub enum Failure {
     Io { context: String, source: std::io::Error },
     #[error("no service has been started in state directory {0}; start one with `pilothouse up --state-dir {0}`")]
     NoService(String),
+    #[error("no service runs in state directory {0}; start one with `pilothouse up --state-dir {0}`")]
+    NotRunning(String),
     #[error(
         "the access key of the first start is not in state directory {0}; start over with `pilothouse down --purge --state-dir {0}`"
     )]
@@ -40,6 +44,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Down(options) => runtime()?.block_on(down::run(&options)),
         Command::Env(options) => env::run(&options),
         Command::Configure(options) => configure::run(&options),
+        Command::Image(options) => runtime()?.block_on(image::run(&options)),
+        Command::Node(options) => node::run(&options),
         Command::Status(options) => runtime()?.block_on(status::run(&options)),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pilothouse", &mut std::io::stdout());

@@ -7,6 +7,7 @@ mod commands;
 mod crashes;
 #[path = "../../../cluster/tests/service/world/http.rs"]
 mod http;
+mod images;
 #[path = "../../../cluster/tests/service/world/kube.rs"]
 mod kube;
 mod secrets;

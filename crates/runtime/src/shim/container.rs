@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 /// What a program gets that could not be started: upstream's StartError.
 const CANNOT_START: i32 = 128;
+const START_ERROR: &str = "StartError";
 
 pub struct Container {
     pub status: ContainerStatus,
@@ -41,30 +42,30 @@ pub struct Container {
     terminal: Option<OwnedFd>,
 }
 
+/// What the containers of a pod have in common.
+pub struct Pod<'a> {
+    pub directory: &'a SandboxDir,
+    pub file: &'a SandboxFile,
+    pub capabilities: &'a [String],
+    pub first_process: Option<u32>,
+}
+
 impl Container {
-    pub fn create(sandbox: &SandboxDir, file: &SandboxFile, capabilities: &[String], config: ContainerConfig, now_ns: i64) -> Result<Self> {
-        let directory = sandbox.container(&config.id);
+    pub fn create(pod: &Pod<'_>, config: ContainerConfig, now_ns: i64) -> Result<Self> {
+        let directory = pod.directory.container(&config.id);
         directory.create(&config).map_err(io_error)?;
-        let cgroup = Cgroup::new(file.cgroup.join(&config.id));
-        let made = Self::make(sandbox, file, capabilities, config, &directory, &cgroup, now_ns);
+        let cgroup = Cgroup::new(pod.file.cgroup.join(&config.id));
+        let made = Self::make(pod, config, &directory, &cgroup, now_ns);
         if made.is_err() {
             // What was made of it must not stay; the reason why it failed is what counts.
             drop(root::unmount(&directory));
-            drop(cgroup.remove());
+            drop(cgroup.kill_all().and_then(|()| cgroup.remove()));
             drop(directory.remove());
         }
         made
     }
 
-    fn make(
-        sandbox: &SandboxDir,
-        file: &SandboxFile,
-        capabilities: &[String],
-        config: ContainerConfig,
-        directory: &ContainerDir,
-        cgroup: &Cgroup,
-        now_ns: i64,
-    ) -> Result<Self> {
+    fn make(pod: &Pod<'_>, config: ContainerConfig, directory: &ContainerDir, cgroup: &Cgroup, now_ns: i64) -> Result<Self> {
         root::mount_layers(&config.image.layers, directory)?;
         let rootfs = directory.rootfs();
         let identity = users::resolve(
@@ -74,11 +75,11 @@ impl Container {
             &config.security,
         )?;
         let around = Surroundings {
-            sandbox: &file.config,
             identity: &identity,
             rootfs: &rootfs,
             cgroup: cgroup.path(),
-            available_capabilities: capabilities,
+            available_capabilities: pod.capabilities,
+            first_process: pod.first_process,
         };
         let spec = spec::build(&config, &around)?;
         let process = spec["process"].clone();
@@ -88,7 +89,7 @@ impl Container {
         cgroup.create(&Limits::default()).map_err(io_error)?;
         let log = Log::open(&config.log_path, config.log_max_bytes, config.log_max_files).map_err(io_error)?;
         let status = ContainerStatus {
-            sandbox_id: file.config.id.clone(),
+            sandbox_id: pod.file.config.id.clone(),
             state: ContainerState::Created,
             pid: 0,
             created_at_ns: now_ns,
@@ -104,7 +105,7 @@ impl Container {
             directory: directory.clone(),
             outputs: Outputs::new(log),
             watchers: Vec::new(),
-            state: sandbox.state(),
+            state: pod.directory.state(),
             cgroup: cgroup.clone(),
             process,
             handle: None,
@@ -183,10 +184,8 @@ impl Container {
         if let Err(error) = started {
             let text = words(&error);
             self.status.message.clone_from(&text);
-            self.status.reason = "StartError".into();
-            self.kill(now_ns)?;
-            self.status.exit_code = CANNOT_START;
-            self.directory.write_status(&self.status).map_err(io_error)?;
+            self.status.reason = START_ERROR.into();
+            self.signal(Signal::SIGKILL as i32)?;
             return Err(Error::Create(format!("failed to start container: {text}")));
         }
         self.status.state = ContainerState::Running;
@@ -221,7 +220,8 @@ impl Container {
         if self.handle.take().is_none() {
             return;
         }
-        let code = exit_code(self.pid());
+        let ended_with = exit_code(self.pid());
+        let code = if self.status.reason == START_ERROR { CANNOT_START } else { ended_with };
         self.outputs.drain(now_ns);
         let killed_for_memory = code == 137 && self.cgroup.usage().oom_kills > 0;
         self.status.state = ContainerState::Exited;
@@ -251,16 +251,9 @@ impl Container {
         }
     }
 
-    pub fn kill(&mut self, now_ns: i64) -> Result<()> {
-        if self.handle.is_some() {
-            self.signal(Signal::SIGKILL as i32)?;
-            self.ended(now_ns);
-        }
-        self.cgroup.kill_all().map_err(io_error)
-    }
-
-    pub fn remove(&mut self, now_ns: i64) -> Result<()> {
-        self.kill(now_ns)?;
+    /// To be called when nothing of it runs any more.
+    pub fn remove(&mut self) -> Result<()> {
+        self.cgroup.kill_all().map_err(io_error)?;
         self.outputs.close();
         root::unmount(&self.directory).map_err(io_error)?;
         self.cgroup.remove().map_err(io_error)?;

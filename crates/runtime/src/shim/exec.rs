@@ -82,8 +82,14 @@ pub fn exit_code(pid: Pid) -> i32 {
 }
 
 impl Exec {
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw().cast_unsigned()
+    }
+
     pub fn end(&mut self) {
-        self.ended = true;
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
         let code = exit_code(self.pid);
         if let Some(stream) = &self.stream
             && let Err(error) = send(stream, &Reply::Exited(code), &[])

@@ -14,7 +14,7 @@ mod sandbox;
 use crate::cri::{Error, Result};
 use crate::layout::{READY, SOCKET, SandboxDir, SandboxFile};
 use crate::protocol::{Failure, Reply, Request, receive, send};
-use container::Container;
+use container::{Container, Pod};
 use exec::Exec;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use node_os::process::ProcessId;
@@ -37,13 +37,13 @@ pub fn main(directory: &Path) -> std::result::Result<(), String> {
     let directory = SandboxDir::new(directory);
     let start = || -> Result<Shim> {
         let file = directory.file().map_err(io_error)?;
-        sandbox::enter(&file.config)?;
+        let first_process = sandbox::enter(&file.config)?;
         let listener = node_os::unix::bind_in(directory.path(), SOCKET).map_err(io_error)?;
         directory.write_shim(&ProcessId::own().map_err(io_error)?).map_err(io_error)?;
         // Whoever started this waits for the connection, and then finds everything there.
         drop(node_os::unix::connect_in(directory.path(), READY));
         let capabilities = sandbox::available_capabilities();
-        Ok(Shim { directory: directory.clone(), file, listener, capabilities, containers: BTreeMap::new(), execs: Vec::new(), subscribers: Vec::new(), stopping: false })
+        Ok(Shim { directory: directory.clone(), file, listener, capabilities, first_process, containers: BTreeMap::new(), execs: Vec::new(), exec_number: 0, subscribers: Vec::new(), stopping: false })
     };
     start().and_then(Shim::run).map_err(|error| error.to_string())
 }
@@ -65,8 +65,12 @@ struct Shim {
     listener: UnixListener,
     /// What this machine lets any process have, without `CAP_`.
     capabilities: Vec<String>,
+    /// Of a process namespace that all containers share.
+    first_process: Option<u32>,
     containers: BTreeMap<String, Container>,
     execs: Vec<Exec>,
+    /// Of the newest; names its files.
+    exec_number: usize,
     subscribers: Vec<UnixStream>,
     stopping: bool,
 }
@@ -114,7 +118,7 @@ impl Shim {
                 add(Source::Attached(id.clone()), fd, PollFlags::POLLOUT);
             }
         }
-        for (index, exec) in self.execs.iter().enumerate() {
+        for (index, exec) in self.execs.iter().enumerate().filter(|(_, exec)| !exec.ended) {
             add(Source::ExecEnded(index), exec.handle.as_fd(), PollFlags::POLLIN);
         }
         for (index, stream) in self.subscribers.iter().enumerate() {
@@ -153,7 +157,11 @@ impl Shim {
                     self.tell(&id, false);
                 }
             }
-            Source::ExecEnded(index) => self.execs[index].end(),
+            Source::ExecEnded(index) => {
+                if let Some(exec) = self.execs.get_mut(index) {
+                    exec.end();
+                }
+            }
             // A subscriber says nothing: it has gone.
             Source::Subscriber(index) => {
                 if index < self.subscribers.len() {
@@ -209,9 +217,26 @@ impl Shim {
         if self.containers.contains_key(&id) {
             return Ok(());
         }
-        let container = Container::create(&self.directory, &self.file, &self.capabilities, config, now_ns())?;
-        self.containers.insert(id, container);
+        let made = Container::create(&self.pod(), config, now_ns());
+        self.reap_strangers();
+        self.containers.insert(id, made?);
         Ok(())
+    }
+
+    /// Children that nobody waits for: what the library started and then gave up.
+    fn reap_strangers(&self) {
+        use nix::sys::wait::{WaitPidFlag, waitpid};
+        let known: Vec<u32> = self.containers.values().map(|container| container.status.pid).chain(self.execs.iter().map(Exec::pid)).chain(self.first_process).collect();
+        let own = std::process::id();
+        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default(); // then none
+        for child in children.split_whitespace().filter_map(|text| text.parse::<u32>().ok()).filter(|pid| !known.contains(pid)) {
+            // One that still runs stays.
+            let _ = waitpid(nix::unistd::Pid::from_raw(child.cast_signed()), Some(WaitPidFlag::WNOHANG));
+        }
+    }
+
+    fn pod(&self) -> Pod<'_> {
+        Pod { directory: &self.directory, file: &self.file, capabilities: &self.capabilities, first_process: self.first_process }
     }
 
     fn start(&mut self, id: &str) -> Result<()> {
@@ -221,12 +246,29 @@ impl Shim {
     }
 
     fn remove(&mut self, id: &str) -> Result<()> {
-        let Some(mut container) = self.containers.remove(id) else { return Ok(()) };
-        container.remove(now_ns())
+        if !self.containers.contains_key(id) {
+            return Ok(());
+        }
+        self.kill(id)?;
+        self.find(id)?.remove()?;
+        self.containers.remove(id);
+        Ok(())
+    }
+
+    /// Returns when it has ended. The first process of a namespace ends only after all others in it have been reaped, and
+    /// those of execs are children of this process.
+    fn kill(&mut self, id: &str) -> Result<()> {
+        self.find(id)?.signal(nix::libc::SIGKILL)?;
+        while self.find(id)?.handle().is_some() {
+            let ready = self.wait()?;
+            ready.into_iter().filter(|source| *source != Source::Listener).for_each(|source| self.handle(source));
+        }
+        Ok(())
     }
 
     fn exec(&mut self, stream: UnixStream, id: &str, config: &crate::cri::ExecConfig, descriptors: Vec<OwnedFd>) {
-        let number = self.execs.len();
+        self.exec_number += 1;
+        let number = self.exec_number;
         let started = self.find(id).and_then(|container| exec::start(container, config, number, descriptors));
         match started {
             Ok((mut process, terminal)) => {
@@ -255,11 +297,8 @@ impl Shim {
     /// Everything of the pod ends here; what the namespaces held goes with this process.
     fn stop(&mut self) -> Result<()> {
         self.stopping = true;
-        let mut outcome = Ok(());
-        for container in self.containers.values_mut() {
-            outcome = outcome.and(container.kill(now_ns()));
-        }
-        outcome
+        let ids: Vec<String> = self.containers.keys().cloned().collect();
+        ids.iter().try_for_each(|id| self.kill(id))
     }
 }
 

@@ -13,16 +13,12 @@ use std::path::{Path, PathBuf};
 /// Mounts the layers with a directory of the container's own on top.
 pub fn mount_layers(layers: &[PathBuf], directory: &ContainerDir) -> Result<()> {
     let Some(first) = layers.first() else { return Err(Error::Create("the image has no layers".into())) };
-    // A mount's options fit one page: layers are named from the directory that they share.
-    let shared = layers.iter().fold(first.clone(), |shared, layer| common(&shared, layer));
-    let lower: Vec<String> = layers
-        .iter()
-        .rev()
-        .map(|layer| match layer.strip_prefix(&shared) {
-            Ok(rest) if rest != Path::new("") => rest.display().to_string(),
-            _ => ".".to_owned(),
-        })
-        .collect();
+    // A mount's options fit one page: layers are named from the directory that they share. Their own names stay, for they
+    // tell the image store which layers are in use.
+    let above = first.parent().unwrap_or(first).to_owned();
+    let shared = layers.iter().fold(above, |shared, layer| common(&shared, layer.parent().unwrap_or(layer)));
+    let lower: Vec<String> =
+        layers.iter().rev().map(|layer| layer.strip_prefix(&shared).unwrap_or(layer).display().to_string()).collect();
     let options = format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), directory.upper().display(), directory.work().display());
     let back = std::env::current_dir().map_err(internal)?;
     std::env::set_current_dir(&shared).map_err(|error| Error::Create(format!("image layers: {}: {error}", shared.display())))?;

@@ -10,13 +10,11 @@ use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
 
-pub fn enter(config: &SandboxConfig) -> Result<()> {
+/// Returns the first process of a process namespace that the containers share.
+pub fn enter(config: &SandboxConfig) -> Result<Option<u32>> {
     let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
     if !config.host_network {
         flags |= CloneFlags::CLONE_NEWNET;
-    }
-    if config.share_process_namespace {
-        flags |= CloneFlags::CLONE_NEWPID;
     }
     unshare(flags).map_err(|error| Error::Internal(format!("the pod's namespaces cannot be made: {error}")))?;
     // Mounts made here stay here; what the machine unmounts is not held on to.
@@ -30,7 +28,7 @@ pub fn enter(config: &SandboxConfig) -> Result<()> {
         fs::write(&path, value).map_err(|error| Error::Create(format!("failed to write sysctl {name}={value}: {error}")))?;
     }
     config.tmpfs.iter().try_for_each(mount_tmpfs)?;
-    if config.share_process_namespace { first_process() } else { Ok(()) }
+    config.share_process_namespace.then(first_process).transpose()
 }
 
 fn mount_tmpfs(tmpfs: &Tmpfs) -> Result<()> {
@@ -60,11 +58,18 @@ fn loopback_up() -> io::Result<()> {
 }
 
 /// The process 1 of a shared process namespace: it does nothing but take in those whose parent has gone.
-fn first_process() -> Result<()> {
+fn first_process() -> Result<u32> {
+    use nix::sched::setns;
     use nix::sys::signal::{SigHandler, Signal, signal};
+    let own = fs::File::open("/proc/self/ns/pid").map_err(io_error)?;
+    unshare(CloneFlags::CLONE_NEWPID).map_err(|e| io_error(e.into()))?;
     // SAFETY: this process has one thread, so the child may do whatever this one may.
     match unsafe { fork() }.map_err(|e| io_error(e.into()))? {
-        ForkResult::Parent { .. } => Ok(()),
+        ForkResult::Parent { child } => {
+            // Children of this process are numbered as before: the OCI library tells their numbers from inside.
+            setns(own, CloneFlags::CLONE_NEWPID).map_err(|e| io_error(e.into()))?;
+            Ok(child.as_raw().cast_unsigned())
+        }
         ForkResult::Child => {
             // SAFETY: the handler is the kernel's own: ended children are reaped without being waited for.
             let ignored = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };

@@ -106,12 +106,21 @@ impl World {
         tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it ends")
     }
 
+    fn print_logs(&self) {
+        for sandbox in fs::read_dir(self.directory.join("sandboxes")).into_iter().flatten().flatten() {
+            println!("{}", fs::read_to_string(sandbox.path().join("shim.log")).unwrap_or_default());
+        }
+    }
+
     pub fn cgroup(&self) -> &Cgroup {
         &self.cgroup
     }
 
     /// What a scenario has left behind.
-    pub fn end(self) -> Vec<String> {
+    pub fn end(self, failed: bool) -> Vec<String> {
+        if failed {
+            self.print_logs();
+        }
         let mut left: Vec<String> = self.cgroup.processes().into_iter().map(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             format!("process {pid} {}", String::from_utf8_lossy(&line).replace('\0', " "))

@@ -20,8 +20,16 @@ pub async fn send(endpoint: &str, authority_pem: &str, request: &HttpRequest) ->
     if plain {
         return exchange(stream, request).await;
     }
+    send_over(stream, host, authority_pem, request).await
+}
+
+/// As [`send`], over a connection that was made elsewhere, to whom it calls `name`.
+pub async fn send_over<S>(stream: S, name: &str, authority_pem: &str, request: &HttpRequest) -> Outcome<HttpReply>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connector = TlsConnector::from(Arc::new(trusting(authority_pem)?));
-    exchange(connector.connect(ServerName::try_from(host.to_owned())?, stream).await?, request).await
+    exchange(connector.connect(ServerName::try_from(name.to_owned())?, stream).await?, request).await
 }
 
 /// A bare connection: fails where nobody listens.

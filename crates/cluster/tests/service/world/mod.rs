@@ -65,7 +65,26 @@ impl Clock for HandClock {
 pub struct World {
     pub service: Service,
     pub clock: Arc<HandClock>,
-    pub directory: tempfile::TempDir,
+    pub directory: Home,
+}
+
+/// A state directory. What services in it called network namespaces goes with it.
+pub struct Home(tempfile::TempDir);
+
+impl Home {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // Without information there was no service, and without names there is nothing to remove.
+        let Ok(Some(info)) = cluster::StateDir::new(self.path()).read_info() else { return };
+        for name in node_os::netns::list(&format!("ph-{}-", info.instance)).unwrap_or_default() {
+            drop(node_os::netns::delete(&name)); // what cannot be removed is seen by whoever looks
+        }
+    }
 }
 
 pub fn config(directory: &Path) -> Config {
@@ -80,11 +99,11 @@ pub fn config(directory: &Path) -> Config {
 
 impl World {
     pub async fn start() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = Home(tempfile::tempdir().expect("a directory"));
         Self::start_in(directory, Arc::default()).await
     }
 
-    pub async fn start_in(directory: tempfile::TempDir, clock: Arc<HandClock>) -> Self {
+    pub async fn start_in(directory: Home, clock: Arc<HandClock>) -> Self {
         let service = Service::start_by(clock.clone(), &config(directory.path()), &|_| ()).await.expect("the service starts");
         Self { service, clock, directory }
     }

@@ -1,0 +1,8 @@
+//! Instances. Promise: an instance has a primary interface with an address before it is launched, and no interface that
+//! is to go with it outlives it.
+
+mod control;
+mod plan;
+
+pub use control::InstanceControl;
+pub use plan::State;

@@ -1,0 +1,119 @@
+//! What instances of this host need of the cloud's services: credentials of their roles, hardware of their types, and who
+//! they are when they come to a cluster.
+
+use crate::state_dir::StateDir;
+use agent::imds::{Credentials, InstanceCredentials};
+use agent::instances::Machine;
+use aws_wire::InstanceType;
+use client::Resource;
+use cloud_sts::InstanceSessions;
+use controllers::NodeNames;
+use meta::Doc;
+use meta::time::SharedClock;
+use reconcile::{Informer, Informers};
+use std::sync::Arc;
+
+pub const INSTANCES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "instances");
+const NETWORK_INTERFACES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "networkinterfaces");
+const MIB: u64 = 1 << 20;
+
+pub struct RoleSessions {
+    pub sessions: InstanceSessions,
+    pub clock: SharedClock,
+}
+
+#[async_trait::async_trait]
+impl InstanceCredentials for RoleSessions {
+    async fn issue(&self, role_arn: &str, instance_id: &str) -> Result<Credentials, String> {
+        let session = self.sessions.issue(role_arn, instance_id, self.clock.now()).await?;
+        Ok(Credentials {
+            access_key_id: session.access_key_id,
+            secret_access_key: session.secret_access_key,
+            session_token: session.session_token,
+            expiration: session.expiration,
+        })
+    }
+}
+
+/// The type's hardware, as far as this host has it.
+pub fn machine(kind: &str) -> Option<Machine> {
+    let kind = InstanceType::find(kind)?;
+    let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let cpus = std::thread::available_parallelism().map_or(u32::MAX, |count| narrow(count.get() as u64));
+    Some(Machine {
+        vcpus: narrow(kind.vcpus()).min(cpus),
+        memory_bytes: (kind.memory_mib() * MIB).min(host_memory()),
+        max_interfaces: narrow(kind.max_network_interfaces()),
+        addresses_per_interface: narrow(kind.addresses_per_interface()),
+    })
+}
+
+fn host_memory() -> u64 {
+    // Without the file nothing is known, and the type's own size holds.
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    total.map_or(u64::MAX, |kilobytes| kilobytes * 1024)
+}
+
+/// Removes everything outside the state directory that its service has made, and unmounts what is beneath it. No process of
+/// the service needs to run any more, or ever again.
+pub fn purge(state: &StateDir) -> std::io::Result<()> {
+    match state.read_info()? {
+        Some(info) => agent::instances::purge(&info.instance, state.path()),
+        // Nothing is made before the service has written down who it is.
+        None => Ok(()),
+    }
+}
+
+/// The instances that there are, by their ids.
+#[derive(Clone)]
+pub struct InstanceIndex {
+    instances: Arc<Informer>,
+    interfaces: Arc<Informer>,
+}
+
+const BY_ID: &str = "cluster-instance-id";
+const BY_INSTANCE: &str = "cluster-instance";
+
+impl InstanceIndex {
+    pub fn new(informers: &Informers) -> Self {
+        let (instances, interfaces) = (informers.get(INSTANCES), informers.get(NETWORK_INTERFACES));
+        instances.add_index(BY_ID, |instance| vec![instance.meta.name.clone()]);
+        interfaces
+            .add_index(BY_INSTANCE, |interface| text(&interface.to_doc(), "/spec/attachment/instanceId").into_iter().collect());
+        Self { instances, interfaces }
+    }
+
+    /// What its node is called.
+    pub fn private_dns(&self, instance: &str) -> Option<String> {
+        let record = self.instances.indexed(BY_ID, instance).into_iter().next()?.to_doc();
+        text(&record, "/status/network/privateDnsName")
+    }
+
+    /// Its own names and addresses: those of its interfaces, not those that it gave to pods.
+    fn names(&self, instance: &str) -> Vec<String> {
+        let own = self.interfaces.indexed(BY_INSTANCE, instance);
+        let primaries = own.iter().flat_map(|interface| {
+            let addresses = interface.get("/status/privateIpAddresses");
+            let addresses: Vec<Doc> = addresses.as_array().cloned().unwrap_or_default();
+            addresses.into_iter().filter(|address| address["primary"] == true)
+        });
+        primaries.flat_map(|address| [text(&address, "/privateIpAddress"), text(&address, "/privateDnsName")]).flatten().collect()
+    }
+}
+
+fn text(doc: &Doc, pointer: &str) -> Option<String> {
+    doc.pointer(pointer)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+impl NodeNames for InstanceIndex {
+    /// The session says which instance asks: two VPCs may each have a node of one name.
+    fn names(&self, node: &str, session: &str) -> Option<Vec<String>> {
+        (self.private_dns(session)? == node).then(|| {
+            let mut names = Self::names(self, session);
+            names.push(node.to_owned());
+            names
+        })
+    }
+}

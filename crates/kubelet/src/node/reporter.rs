@@ -1,0 +1,154 @@
+//! Registers the node and keeps its status and its lease true. Promise: the lease is renewed every 10 s; the status is
+//! written when something changed, and every 5 minutes.
+
+use super::document::{self, Measured};
+use super::lease;
+use crate::pods::cx::Cx;
+use client::{Body, Call, PatchKind, Resource, Verb};
+use meta::status::Result;
+use meta::{Doc, Object, Reason, Status};
+use reconcile::EventType::Normal;
+use reconcile::Informer;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub const NODES: Resource = Resource::new("", "v1", "nodes");
+/// kubelet's `nodeLeaseDurationSeconds` of 40, a quarter of it.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// kubelet's `nodeStatusReportFrequency`.
+const REPORT_EVERY: Duration = Duration::from_secs(300);
+/// Upstream's registration doubles from 100 ms to 7 s.
+const REGISTER_FIRST: Duration = Duration::from_millis(100);
+const REGISTER_MAX: Duration = Duration::from_secs(7);
+/// kubelet's eviction threshold `imagefs.available<15%`.
+const MIN_FREE_PERCENT: u64 = 15;
+
+pub struct Reporter {
+    cx: Arc<Cx>,
+    uid: String,
+    /// As last written.
+    status: Doc,
+    written_at: Instant,
+}
+
+/// Registers the node, then reports until stopped.
+pub async fn run(cx: Arc<Cx>, nodes: Arc<Informer>, stop: CancellationToken) {
+    watch_labels(&cx, &nodes);
+    let work = async {
+        cx.events.node(Normal, "Starting", "Starting kubelet.");
+        let mut reporter = register(cx.clone()).await;
+        loop {
+            reporter.beat().await;
+            tokio::time::sleep(RENEW_EVERY).await;
+        }
+    };
+    // Stopped: the lease runs out by itself.
+    stop.run_until_cancelled(work).await;
+}
+
+fn watch_labels(cx: &Arc<Cx>, nodes: &Informer) {
+    let admission = Arc::downgrade(cx);
+    nodes.on_change(move |change| {
+        if let (Some(cx), Some(node)) = (admission.upgrade(), &change.new) {
+            let labels = node.meta.labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+            cx.admission.set_labels(labels.collect());
+        }
+    });
+}
+
+async fn register(cx: Arc<Cx>) -> Reporter {
+    let mut pause = REGISTER_FIRST;
+    loop {
+        match try_register(&cx).await {
+            Ok(node) => {
+                let status = node.get("/status");
+                let uid = node.meta.uid.clone();
+                for condition in ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady"] {
+                    let message = format!("Node {} status is now: {condition}", cx.config.node_name);
+                    cx.events.node(Normal, condition, message);
+                }
+                return Reporter { cx, uid, status, written_at: Instant::now() };
+            }
+            Err(status) => tracing::warn!(%status, "the node is not registered, trying again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(REGISTER_MAX);
+    }
+}
+
+async fn try_register(cx: &Cx) -> Result<Arc<Object>> {
+    let now = cx.clock.now();
+    let measured = measure(cx).await;
+    match cx.client.create(NODES, "", document::node(&cx.config, &measured, now)).await {
+        Err(status) if status.reason == Reason::AlreadyExists => {}
+        other => return other,
+    }
+    // It was here before: labels and provider id are brought up to date, its taints are others' by now.
+    let name = &cx.config.node_name;
+    let patch = json!({ "metadata": { "labels": document::labels(&cx.config) } });
+    let node = cx.client.patch(NODES, "", name, "", patch).await?;
+    let known = node.get("/status/conditions");
+    let status = document::status(&cx.config, &measured, crate::pod::items(&known), now);
+    write_status(cx, &status).await
+}
+
+async fn write_status(cx: &Cx, status: &Doc) -> Result<Arc<Object>> {
+    let mut patch = status.clone();
+    // A strategic merge joins addresses by type; there may be fewer than before.
+    if let Some(addresses) = patch["addresses"].as_array_mut() {
+        addresses.insert(0, json!({ "$patch": "replace" }));
+    }
+    let mut call = Call::new(Verb::Patch, NODES.gvr(), "", &cx.config.node_name).subresource("status");
+    call.body = Body::Patch(PatchKind::Strategic, json!({ "status": patch }));
+    match cx.client.call(call).await?.body {
+        client::ReplyBody::Object(object) => Ok(object),
+        _ => Err(Status::internal("a patch was answered with something else")),
+    }
+}
+
+async fn measure(cx: &Cx) -> Measured {
+    let images = cx.images.list_images().await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "images are not listed");
+        Vec::new()
+    });
+    let pressed = |(used, free): (u64, u64)| free * 100 < (used + free) * MIN_FREE_PERCENT;
+    let disk_pressure = cx.images.file_system().await.is_ok_and(pressed);
+    Measured { images, runtime_version: cx.runtime.version(), disk_pressure, not_ready: String::new() }
+}
+
+impl Reporter {
+    async fn beat(&mut self) {
+        let now = self.cx.clock.now();
+        if let Err(status) = lease::renew(&self.cx.client, &self.cx.config.node_name, &self.uid, now).await {
+            tracing::warn!(%status, "the lease is not renewed");
+        }
+        let measured = measure(&self.cx).await;
+        let status = document::status(&self.cx.config, &measured, crate::pod::items(&self.status["conditions"]), now);
+        if !changed(&self.status, &status) && self.written_at.elapsed() < REPORT_EVERY {
+            return;
+        }
+        match write_status(&self.cx, &status).await {
+            Ok(_) => {
+                self.status = status;
+                self.written_at = Instant::now();
+            }
+            Err(status) => tracing::warn!(%status, "the node's status is not written"),
+        }
+    }
+}
+
+/// Whether more than heartbeats differs.
+fn changed(before: &Doc, after: &Doc) -> bool {
+    let without_beats = |status: &Doc| {
+        let mut status = status.clone();
+        for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+            condition["lastHeartbeatTime"] = Doc::Null;
+        }
+        status
+    };
+    let (before, after) = (without_beats(before), without_beats(after));
+    ["conditions", "images", "nodeInfo"].iter().any(|field| before[*field] != after[*field])
+}

@@ -1,0 +1,142 @@
+//! Brings statuses to the API: the newest of each pod, again until it is there. Promise: only fields of the kubelet are
+//! written, only on the pod of that uid, and a pod that has ended is deleted for good after its last status.
+//! Follows kubernetes `pkg/kubelet/status/status_manager.go`.
+
+use crate::pod::PodView;
+use client::{Body, Call, Client, DeleteOptions, PatchKind, Preconditions, Resource, Verb};
+use meta::{Doc, Reason};
+use parking_lot::Mutex;
+use reconcile::{Controller, Error, Next, Queue, Runtime};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub const PODS: Resource = Resource::new("", "v1", "pods");
+/// Statuses written at a time.
+const WRITERS: usize = 8;
+
+#[derive(Clone)]
+struct Wanted {
+    namespace: String,
+    name: String,
+    status: Doc,
+    /// `podIPs` as the API had them.
+    addresses: Doc,
+    delete: bool,
+}
+
+#[derive(Default)]
+struct State {
+    wanted: HashMap<String, Wanted>,
+    written: HashMap<String, Doc>,
+}
+
+pub struct StatusWriter {
+    client: Client,
+    state: Mutex<State>,
+    queue: Arc<Queue<String>>,
+}
+
+impl StatusWriter {
+    pub fn start(client: Client, runtime: &Runtime) -> Arc<Self> {
+        let controller = Controller::new("status-manager", runtime);
+        let writer = Arc::new(Self { client, state: Mutex::default(), queue: controller.queue().clone() });
+        let passes = writer.clone();
+        controller.run(WRITERS, move |uid: String| {
+            let writer = passes.clone();
+            async move { writer.write(&uid).await }
+        });
+        writer
+    }
+
+    /// The pod is over: after the status that was set last, its object goes as well.
+    pub fn delete(&self, pod: &PodView) {
+        if let Some(wanted) = self.state.lock().wanted.get_mut(pod.uid()) {
+            wanted.delete = true;
+        } else {
+            tracing::debug!(pod = pod.long_name(), "deleted without a status");
+        }
+        self.queue.add(pod.uid().to_owned());
+    }
+
+    /// What the pod's status is to be.
+    pub fn set(&self, pod: &PodView, status: Doc) {
+        let wanted = Wanted {
+            namespace: pod.namespace().into(),
+            name: pod.name().into(),
+            status,
+            addresses: pod.status()["podIPs"].clone(),
+            delete: false,
+        };
+        self.state.lock().wanted.insert(pod.uid().to_owned(), wanted);
+        self.queue.add(pod.uid().to_owned());
+    }
+
+    /// The pod is gone from the API: nothing is left to write.
+    pub fn forget(&self, uid: &str) {
+        let mut state = self.state.lock();
+        state.wanted.remove(uid);
+        state.written.remove(uid);
+    }
+
+    async fn write(&self, uid: &str) -> Result<Next, Error> {
+        let (wanted, same, before) = {
+            let state = self.state.lock();
+            let Some(wanted) = state.wanted.get(uid).cloned() else { return Ok(Next::OnChange) };
+            let written = state.written.get(uid);
+            let before = written.map_or_else(|| wanted.addresses.clone(), |status| status["podIPs"].clone());
+            {
+                let same = written == Some(&wanted.status);
+                (wanted, same, before)
+            }
+        };
+        if !same {
+            match self.patch(uid, &wanted, &before).await {
+                Ok(()) => {}
+                Err(status) if matches!(status.reason, Reason::NotFound | Reason::Conflict) => {
+                    // Gone, or another pod of the same name: this one has no status any more.
+                    self.forget(uid);
+                    return Ok(Next::OnChange);
+                }
+                Err(status) => return Err(status.into()),
+            }
+        }
+        if wanted.delete {
+            self.delete_object(uid, &wanted).await?;
+        }
+        Ok(Next::OnChange)
+    }
+
+    async fn patch(&self, uid: &str, wanted: &Wanted, before: &Doc) -> meta::status::Result<()> {
+        let mut status = wanted.status.clone();
+        replace_addresses(&mut status, before);
+        let mut call = Call::new(Verb::Patch, PODS.gvr(), &wanted.namespace, &wanted.name).subresource("status");
+        call.body = Body::Patch(PatchKind::Strategic, json!({ "metadata": { "uid": uid }, "status": status }));
+        self.client.call(call).await?;
+        self.state.lock().written.insert(uid.to_owned(), wanted.status.clone());
+        Ok(())
+    }
+
+    async fn delete_object(&self, uid: &str, wanted: &Wanted) -> Result<(), Error> {
+        let options = DeleteOptions {
+            grace_period_seconds: Some(0),
+            preconditions: Preconditions { uid: Some(uid.to_owned()), resource_version: None },
+            ..DeleteOptions::default()
+        };
+        match self.client.delete(PODS, &wanted.namespace, &wanted.name, options).await {
+            Err(status) if !matches!(status.reason, Reason::NotFound | Reason::Conflict) => Err(status.into()),
+            _ => {
+                self.forget(uid);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A strategic merge joins `podIPs` by address: other addresses than before must replace them.
+fn replace_addresses(status: &mut Doc, before: &Doc) {
+    let Doc::Array(addresses) = &mut status["podIPs"] else { return };
+    if !before.is_null() && before.as_array() != Some(addresses) {
+        addresses.insert(0, json!({ "$patch": "replace" }));
+    }
+}
