@@ -2,7 +2,7 @@
 
 use crate::records::{API_VERSION, INTERFACE_LABEL, PRIVATE_ADDRESSES, SUBNET_LABEL};
 use aws_service::Random;
-use client::{Client, DeleteOptions, Options};
+use client::{Client, DeleteOptions, Options, Preconditions};
 use meta::{Doc, Reason, Status};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,10 +120,22 @@ pub async fn of_interface(client: &Client, namespace: &str, interface_id: &str) 
     Ok(listed.items.iter().filter_map(|claim| claim.get("/spec/address").as_str()?.parse().ok()).collect())
 }
 
-/// Giving back what is not taken is success.
-pub async fn give_back(client: &Client, namespace: &str, subnet_id: &str, address: Ipv4Addr) -> Result<(), Status> {
-    match client.delete(PRIVATE_ADDRESSES, namespace, &claim_name(subnet_id, address), DeleteOptions::default()).await {
-        Err(status) if status.reason != Reason::NotFound => Err(status),
+/// Gives back what this interface has taken, and nobody else's address under the same name.
+pub async fn give_back(
+    client: &Client,
+    namespace: &str,
+    subnet_id: &str,
+    interface_id: &str,
+    address: Ipv4Addr,
+) -> Result<(), Status> {
+    let name = claim_name(subnet_id, address);
+    let Some(claim) = client.find(PRIVATE_ADDRESSES, namespace, &name).await? else { return Ok(()) };
+    if claim.meta.labels.get(INTERFACE_LABEL) != Some(interface_id) {
+        return Ok(());
+    }
+    let preconditions = Preconditions { uid: Some(claim.meta.uid.to_string()), resource_version: None };
+    match client.delete(PRIVATE_ADDRESSES, namespace, &name, DeleteOptions { preconditions, ..DeleteOptions::default() }).await {
+        Err(status) if !matches!(status.reason, Reason::NotFound | Reason::Conflict) => Err(status),
         _ => Ok(()),
     }
 }

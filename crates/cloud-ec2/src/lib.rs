@@ -9,9 +9,11 @@ mod describe;
 mod filter;
 mod instances;
 mod interfaces;
+mod lookup;
 mod operations;
 mod records;
 mod service;
+mod tags;
 mod zones;
 
 pub use bootstrap::bootstrap;

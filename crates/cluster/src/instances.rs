@@ -6,10 +6,10 @@ use agent::imds::{Credentials, InstanceCredentials};
 use agent::instances::Machine;
 use aws_wire::InstanceType;
 use client::Resource;
+use cloud_ec2::InstanceState;
 use cloud_sts::InstanceSessions;
 use controllers::NodeNames;
 use meta::Doc;
-use meta::time::SharedClock;
 use reconcile::{Informer, Informers};
 use std::sync::Arc;
 
@@ -19,13 +19,12 @@ const MIB: u64 = 1 << 20;
 
 pub struct RoleSessions {
     pub sessions: InstanceSessions,
-    pub clock: SharedClock,
 }
 
 #[async_trait::async_trait]
 impl InstanceCredentials for RoleSessions {
     async fn issue(&self, role_arn: &str, instance_id: &str) -> Result<Credentials, String> {
-        let session = self.sessions.issue(role_arn, instance_id, self.clock.now()).await?;
+        let session = self.sessions.issue(role_arn, instance_id).await?;
         Ok(Credentials {
             access_key_id: session.access_key_id,
             secret_access_key: session.secret_access_key,
@@ -51,8 +50,7 @@ pub fn machine(kind: &str) -> Option<Machine> {
 fn host_memory() -> u64 {
     // Without the file nothing is known, and the type's own size holds.
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total =
-        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     total.map_or(u64::MAX, |kilobytes| kilobytes * 1024)
 }
 
@@ -80,14 +78,16 @@ impl InstanceIndex {
     pub fn new(informers: &Informers) -> Self {
         let (instances, interfaces) = (informers.get(INSTANCES), informers.get(NETWORK_INTERFACES));
         instances.add_index(BY_ID, |instance| vec![instance.meta.name.clone()]);
-        interfaces
-            .add_index(BY_INSTANCE, |interface| text(&interface.to_doc(), "/spec/attachment/instanceId").into_iter().collect());
+        interfaces.add_index(BY_INSTANCE, |interface| text(&interface.to_doc(), "/spec/attachment/instanceId").into_iter().collect());
         Self { instances, interfaces }
     }
 
-    /// What its node is called.
+    /// What its node is called, unless EC2 has ended it: its name may soon be another's.
     pub fn private_dns(&self, instance: &str) -> Option<String> {
         let record = self.instances.indexed(BY_ID, instance).into_iter().next()?.to_doc();
+        if !matches!(InstanceState::of(&record), InstanceState::Pending | InstanceState::Running) {
+            return None;
+        }
         text(&record, "/status/network/privateDnsName")
     }
 

@@ -115,7 +115,7 @@ fn make_endpoint(plane: &ControlPlane) -> Endpoint {
     let services: Vec<Arc<dyn Service>> = vec![
         Arc::new(Sts::new(sts_client.clone(), keys.clone(), random.clone()).expect("a model")),
         Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
-        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION)).expect("a model")),
+        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model")),
         Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
@@ -139,6 +139,8 @@ impl World {
         let machines = Arc::new(machines);
         let runtime = plane.runtime();
         let informers = |name: &str| Informers::new(user(&plane, name), runtime.tasks.clone(), runtime.stop.clone());
+        let ec2 = cloud_ec2::InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom));
+        ec2.run(&informers("system:cloud:ec2"), runtime);
         let config = Config { host: HOST.into() };
         let eks = user(&plane, "system:cloud:eks");
         let control = ClusterControl::new(eks, config, Arc::new(Answers), Arc::new(SystemClock), Arc::new(SystemRandom));
