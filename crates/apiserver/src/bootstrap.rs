@@ -1,7 +1,6 @@
 //! What every control plane is born with, made through the same path as everything else and mended at each start:
 //! system namespaces, upstream's RBAC policy, priority classes, the service range and Service `kubernetes`.
 
-use crate::connect::KUBELET_CLIENT;
 use crate::server::ApiServer;
 use auth::bootstrap::Change;
 use client::{Client, DeleteOptions};
@@ -24,7 +23,6 @@ pub(crate) async fn run(server: &Arc<ApiServer>) -> Result<()> {
         wanted.push(service_range(&range.to_string()));
         wanted.push(kubernetes_service(&range));
     }
-    wanted.push(kubelet_client());
     let mut policy = auth::bootstrap::documents(server.config.minor);
     if server.config.service_cidr.is_some() {
         policy.extend(auth::bootstrap::eks_documents(server.config.minor));
@@ -77,17 +75,6 @@ fn priority_classes() -> Vec<Doc> {
         class("system-node-critical", 2_000_001_000, "not be moved from their current node"),
         class("system-cluster-critical", 2_000_000_000, "run in the cluster, but can be moved to another node if necessary"),
     ]
-}
-
-/// What kubeadm makes for its API servers: they may do everything on kubelets.
-fn kubelet_client() -> Doc {
-    let name = "system:kubelet-api-admin";
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": { "name": format!("eks:{KUBELET_CLIENT}") },
-        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": KUBELET_CLIENT }],
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name },
-    })
 }
 
 fn service_range(cidr: &str) -> Doc {

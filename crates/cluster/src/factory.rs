@@ -151,6 +151,7 @@ impl Factory {
             issuer: spec.oidc_issuer.clone(),
             access: self.access.index_of(&spec.cluster_uid),
             caller_verifier: Some(Arc::new(verifier)),
+            dialer: Some(Arc::new(network.clone())),
             clock: self.clock.clone(),
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;

@@ -299,6 +299,7 @@ async fn management_plane(
         issuer: format!("{}/management", info.endpoint),
         access: Arc::new(AccessIndex::new(Policies::published())),
         caller_verifier: None,
+        dialer: None,
         clock: clock.clone(),
     };
     Ok(ControlPlane::start(plan, keys).await?)

@@ -1,9 +1,10 @@
 //! The kubelet of this node and its server, started over the assembled parts.
 
 use crate::assembly::{Node, NodeError};
-use kubelet::fake::{NoVolumes, PlainEnvironment};
+use kubelet::environment::ApiEnvironment;
 use kubelet::probes::{Attempts, Probes};
 use kubelet::server::{ApiAuth, KubeletServer, NamespaceDialer, ServerParts, server_config};
+use kubelet::volumes::NodeVolumes;
 use kubelet::{Events, Kubelet, Parts};
 use node_os::netns::NetNs;
 use std::net::SocketAddr;
@@ -23,8 +24,8 @@ impl Node {
             runtime: self.containers.clone(),
             images: self.images.clone(),
             network: self.network.clone(),
-            volumes: Arc::new(NoVolumes),
-            environment: Arc::new(PlainEnvironment),
+            volumes: Arc::new(NodeVolumes::new(&self.config, self.client.clone(), self.clock.clone(), &self.runtime)),
+            environment: Arc::new(ApiEnvironment::new(&self.config, self.client.clone())),
             prober: Arc::new(Probes::new(attempts, events.clone(), &self.runtime)),
             clock: self.clock.clone(),
             events,

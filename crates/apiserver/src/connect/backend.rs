@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The user that kubelets see; bootstrap binds it to `system:kubelet-api-admin`.
+/// The user that kubelets see; the policy of a cluster's start (`auth::bootstrap::eks_documents`) binds it to `system:kubelet-api-admin`.
 pub const KUBELET_CLIENT: &str = "kube-apiserver-kubelet-client";
 /// `ports.KubeletPort`
 const KUBELET_PORT: u16 = 10250;

@@ -101,6 +101,7 @@ async fn start_plane(directory: &std::path::Path) -> (ControlPlane, storage::Eng
         issuer: "https://oidc.example".into(),
         access: Arc::new(AccessIndex::new(Policies::published())),
         caller_verifier: None,
+        dialer: None,
         clock,
     };
     (ControlPlane::start(plan, &keys).await.expect("a management plane"), engine)
