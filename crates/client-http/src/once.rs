@@ -13,7 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Sends `request` (in origin form, with its `host` header) over `stream` by HTTP/1.1 and reads at most `limit` bytes of
 /// reply, all of it within `patience`.
-pub async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, limit: usize, patience: Duration) -> io::Result<Response<Bytes>>
+pub async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    limit: usize,
+    patience: Duration,
+) -> io::Result<Response<Bytes>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {

@@ -152,7 +152,10 @@ mod tests {
         let selected = Options { label_selector: "a in (b,c)".into(), limit: 5, ..Options::default() };
         for (call, expected) in [
             (Call::new(Verb::Get, pods(), "ns", "a"), "GET /api/v1/namespaces/ns/pods/a"),
-            (Call::new(Verb::List, pods(), "", "").options(selected), "GET /api/v1/pods?labelSelector=a%20in%20%28b%2Cc%29&limit=5"),
+            (
+                Call::new(Verb::List, pods(), "", "").options(selected),
+                "GET /api/v1/pods?labelSelector=a%20in%20%28b%2Cc%29&limit=5",
+            ),
             (Call::new(Verb::Watch, pods(), "ns", ""), "GET /api/v1/namespaces/ns/pods?watch=true"),
             (Call::new(Verb::Create, pods(), "ns", "a").subresource("binding"), "POST /api/v1/namespaces/ns/pods/a/binding"),
             (

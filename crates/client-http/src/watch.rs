@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn lines_become_items() {
         let object = r#"{"kind":"Pod","metadata":{"name":"a","resourceVersion":"7"}}"#;
-        for (kind, expected) in [("ADDED", EventKind::Added), ("MODIFIED", EventKind::Modified), ("DELETED", EventKind::Deleted)] {
+        for (kind, expected) in [("ADDED", EventKind::Added), ("MODIFIED", EventKind::Modified), ("DELETED", EventKind::Deleted)]
+        {
             let item = decode(format!(r#"{{"type":"{kind}","object":{object}}}"#).as_bytes());
             assert!(matches!(&item, WatchItem::Event(e) if e.kind == expected && e.object.revision == 7), "{item:?}");
         }

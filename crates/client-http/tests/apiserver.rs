@@ -17,9 +17,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use storage::backend::Disk;
+use storage::{Engine, EngineOptions, Keyring};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use storage::{Engine, EngineOptions, Keyring};
 
 const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 const AUDIENCE: &str = "https://kubernetes.default.svc";
@@ -80,7 +80,10 @@ impl World {
         let key = PrivateKeyDer::from_pem_slice(identity.key.to_pem().as_bytes()).expect("a key");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
-        let mut tls = tls.with_no_client_auth().with_single_cert(vec![CertificateDer::from(identity.certificate_der)], key).expect("a pair");
+        let mut tls = tls
+            .with_no_client_auth()
+            .with_single_cert(vec![CertificateDer::from(identity.certificate_der)], key)
+            .expect("a pair");
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
         let (handler, address) = (Arc::new(HttpHandler::new(self.server.clone())), self.address);
@@ -106,7 +109,8 @@ impl World {
     async fn robot(&self, protocols: &[&[u8]]) -> Client {
         let account = Resource::new("", "v1", "serviceaccounts");
         self.admin.create(account, "default", json!({"metadata": {"name": "robot"}})).await.expect("an account");
-        let role = json!({"metadata": {"name": "robot"}, "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]});
+        let role =
+            json!({"metadata": {"name": "robot"}, "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]});
         let binding = json!({
             "metadata": {"name": "robot"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "robot"},
             "subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": "default"}],

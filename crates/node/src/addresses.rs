@@ -107,8 +107,7 @@ impl AddressSource for Ec2Addresses {
     }
 
     async fn assign(&self, interface: &str, count: u32) -> Result<Vec<Ipv4Addr>, SourceError> {
-        let parameters =
-            [("NetworkInterfaceId", interface.to_owned()), ("SecondaryPrivateIpAddressCount", count.to_string())];
+        let parameters = [("NetworkInterfaceId", interface.to_owned()), ("SecondaryPrivateIpAddressCount", count.to_string())];
         let reply = self.ec2.call("AssignPrivateIpAddresses", &parameters).await.map_err(refused)?;
         let assigned = items(&reply, "assignedPrivateIpAddressesSet", "privateIpAddress");
         assigned.iter().map(|address| address.parse().map_err(other)).collect()

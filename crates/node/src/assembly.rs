@@ -183,10 +183,7 @@ fn pod_network(
     let config = pod_network::Config {
         namespace,
         checkpoint: private(directory, "network")?.join("addresses.json"),
-        limits: Limits {
-            interfaces: file.machine.max_interfaces,
-            addresses_per_interface: file.machine.addresses_per_interface,
-        },
+        limits: Limits { interfaces: file.machine.max_interfaces, addresses_per_interface: file.machine.addresses_per_interface },
     };
     PodNetwork::open(config, Arc::new(source)).map_err(at(directory))
 }

@@ -94,7 +94,8 @@ impl NodeConfig {
             return Err(invalid("spec.cluster.name", "it is missing"));
         }
         let authority = api_server_endpoint.strip_prefix("https://").unwrap_or_default().trim_end_matches('/').to_owned();
-        let server = address(&authority).ok_or_else(|| invalid("spec.cluster.apiServerEndpoint", "not https:// and an address"))?;
+        let server =
+            address(&authority).ok_or_else(|| invalid("spec.cluster.apiServerEndpoint", "not https:// and an address"))?;
         let pem = STANDARD.decode(certificate_authority.trim()).map_err(|e| invalid("spec.cluster.certificateAuthority", e))?;
         let pem = String::from_utf8(pem).map_err(|e| invalid("spec.cluster.certificateAuthority", e))?;
         let mut labels = BTreeMap::new();
@@ -187,7 +188,11 @@ spec:
         for (from, to, expected) in [
             ("NodeConfig", "Other", "user data holds no NodeConfig of node.eks.aws/v1alpha1"),
             ("name: demo", "name: \"\"", "spec.cluster.name in user data: it is missing"),
-            ("https://172.31.0.5", "http://172.31.0.5", "spec.cluster.apiServerEndpoint in user data: not https:// and an address"),
+            (
+                "https://172.31.0.5",
+                "http://172.31.0.5",
+                "spec.cluster.apiServerEndpoint in user data: not https:// and an address",
+            ),
             ("10.100.0.0/16", "x", "spec.cluster.cidr in user data: no IPv4 range"),
         ] {
             let error = NodeConfig::parse(&GOOD.replace(from, to)).expect_err("refused");

@@ -27,7 +27,8 @@ pub async fn of_node(
     }
     let host: http::uri::Authority = authority.parse().map_err(io::Error::other)?;
     let name = ServerName::try_from(host.host().to_owned()).map_err(io::Error::other)?;
-    let request = Request::get("/version").header(http::header::HOST, authority).body(Full::default()).map_err(io::Error::other)?;
+    let request =
+        Request::get("/version").header(http::header::HOST, authority).body(Full::default()).map_err(io::Error::other)?;
     let reply = client_http::exchange_tls(connect, tls, &name, request, MAX_REPLY_BYTES, PATIENCE).await?;
     let doc: Doc = serde_json::from_slice(reply.body())?;
     let version = doc["gitVersion"].as_str().filter(|version| is_version(version));

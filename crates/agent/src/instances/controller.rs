@@ -1,14 +1,14 @@
 //! The reconciler of Instance records of this host.
 
+use super::INSTANCES;
 use super::keeper::{Kept, Services, keep};
 use super::node_file::{Machine, NodeFile};
 use super::plan::{Step, plan, released, status};
 use super::records::{Records, attached_to};
 use super::sandbox::{Sandbox, present};
 use super::states::InstanceState;
-use super::INSTANCES;
-use crate::imds::{Imds, InstanceCredentials, MetadataSource};
 use crate::images::ImageServer;
+use crate::imds::{Imds, InstanceCredentials, MetadataSource};
 use client::Client;
 use images::ImageService;
 use meta::time::SharedClock;

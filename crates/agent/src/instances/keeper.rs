@@ -42,7 +42,13 @@ pub(super) struct Services {
 }
 
 /// Adopts or starts the node process and serves its metadata. The error says why it could not be started.
-pub(super) async fn keep(sandbox: Sandbox, program: PathBuf, network: &NetNs, services: Services, runtime: &Runtime) -> io::Result<Kept> {
+pub(super) async fn keep(
+    sandbox: Sandbox,
+    program: PathBuf,
+    network: &NetNs,
+    services: Services,
+    runtime: &Runtime,
+) -> io::Result<Kept> {
     let kept = Kept { stop: runtime.stop.child_token(), tasks: TaskTracker::new() };
     let listener = metadata_listener(network).await?;
     let server = serve::Server { listener, tls: None, plain: true };
@@ -89,7 +95,9 @@ impl Keeper {
             let started = Instant::now();
             match self.stop.run_until_cancelled(process.exited()).await {
                 None => return,
-                Some(Ok(())) => tracing::warn!(pid = process.pid, directory = ?self.sandbox.cgroup_path(), "a node process ended"),
+                Some(Ok(())) => {
+                    tracing::warn!(pid = process.pid, directory = ?self.sandbox.cgroup_path(), "a node process ended")
+                }
                 Some(Err(error)) => tracing::error!(%error, "a node process cannot be watched"),
             }
             failures = if started.elapsed() >= SETTLED { 0 } else { failures + 1 };

@@ -3,6 +3,8 @@
 //! Promise: an instance is called terminated, and its record let go, only after nothing of it is left.
 
 mod controller;
+#[cfg(test)]
+mod host_tests;
 mod keeper;
 mod node_file;
 mod plan;

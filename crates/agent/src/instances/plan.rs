@@ -86,7 +86,14 @@ mod tests {
         let (attached, detached) = (json!({"status": {"realised": true}}), json!({"status": {}}));
         for (state, terminate, deleting, held, interface, step) in [
             ("", false, false, true, None, Step::Await("the instance waits for its network interface")),
-            ("pending", false, false, true, Some(&detached), Step::Await("the instance waits for its network interface to be attached")),
+            (
+                "pending",
+                false,
+                false,
+                true,
+                Some(&detached),
+                Step::Await("the instance waits for its network interface to be attached"),
+            ),
             ("pending", false, false, true, Some(&attached), Step::Run),
             // A service that comes back finds its instances before their interfaces.
             ("running", false, false, true, None, Step::Run),

@@ -81,7 +81,9 @@ impl Pass {
         }
         match signer(&request) {
             KUBELET_CLIENT => self.client_certificate(name, &request, &parsed).await,
-            KUBELET_SERVING if self.may_serve(&request, &parsed) => self.approve(&self.serving, name, &request, SERVING_MESSAGE).await,
+            KUBELET_SERVING if self.may_serve(&request, &parsed) => {
+                self.approve(&self.serving, name, &request, SERVING_MESSAGE).await
+            }
             _ => Ok(()),
         }
     }
@@ -170,11 +172,9 @@ mod tests {
             let request = json!({"spec": {"username": username, "groups": [group]}});
             assert_eq!(requester(&request, &parsed), expected, "{username} {group}");
         }
-        for (known, expected) in [
-            (&["10.0.0.1", "IP-10-0-0-1.ec2.internal", "x"][..], true),
-            (&["10.0.0.1"], false),
-            (&[], false),
-        ] {
+        for (known, expected) in
+            [(&["10.0.0.1", "IP-10-0-0-1.ec2.internal", "x"][..], true), (&["10.0.0.1"], false), (&[], false)]
+        {
             let known: Vec<String> = known.iter().map(|name| (*name).to_owned()).collect();
             assert_eq!(are_among(&parsed, &known), expected, "{known:?}");
         }

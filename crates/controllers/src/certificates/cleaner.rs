@@ -43,7 +43,8 @@ impl Pass {
         if left > 0 {
             return Ok(Next::After(Duration::from_secs(left.unsigned_abs())));
         }
-        let options = DeleteOptions { preconditions: Preconditions { uid, ..Preconditions::default() }, ..DeleteOptions::default() };
+        let options =
+            DeleteOptions { preconditions: Preconditions { uid, ..Preconditions::default() }, ..DeleteOptions::default() };
         match self.client.delete(REQUESTS, "", name, options).await {
             Err(status) if status.reason != Reason::NotFound => Err(status.into()),
             _ => Ok(Next::OnChange),

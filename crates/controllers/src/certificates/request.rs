@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn each_signer_knows_what_it_signs() {
         let (node, nodes) = ("system:node:a", &["system:nodes"][..]);
-        let (server, client) = (&["digital signature", "server auth"][..], &["digital signature", "key encipherment", "client auth"][..]);
+        let (server, client) =
+            (&["digital signature", "server auth"][..], &["digital signature", "key encipherment", "client auth"][..]);
         for (signer, request, usages, why) in [
             (KUBELET_SERVING, parsed(node, nodes, &["a", "10.0.0.1"]), server, ""),
             (KUBELET_SERVING, parsed(node, nodes, &[]), server, "DNS or IP subjectAltName is required"),

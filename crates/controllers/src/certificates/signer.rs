@@ -98,13 +98,16 @@ mod tests {
         let authority = CertificateAuthority::generate("kubernetes", now).expect("an authority");
         let key = PrivateKey::generate().expect("a key");
         let request = |organization: &str, seconds: Option<i64>| {
-            let pem = SigningRequest::write(&key, "system:node:a", &[organization.into()], &["10.0.0.1".into()]).expect("a request");
+            let pem =
+                SigningRequest::write(&key, "system:node:a", &[organization.into()], &["10.0.0.1".into()]).expect("a request");
             json!({"spec": {
                 "request": STANDARD.encode(pem), "signerName": KUBELET_SERVING, "expirationSeconds": seconds,
                 "usages": ["digital signature", "server auth"],
             }})
         };
-        for (asked, granted) in [(None, LONGEST_SECONDS), (Some(3600), 3600), (Some(1), SHORTEST_SECONDS), (Some(i64::MAX), LONGEST_SECONDS)] {
+        for (asked, granted) in
+            [(None, LONGEST_SECONDS), (Some(3600), 3600), (Some(1), SHORTEST_SECONDS), (Some(i64::MAX), LONGEST_SECONDS)]
+        {
             let signed = answer(&request("system:nodes", asked), &authority, now);
             let pem = STANDARD.decode(signed["status"]["certificate"].as_str().expect("a certificate")).expect("base64");
             let end = not_after(&String::from_utf8(pem).expect("PEM")).expect("a certificate");

@@ -25,9 +25,10 @@ fn table(status: &ServiceStatus) -> String {
             "" => state.to_owned(),
             message => format!("{state}: {message}"),
         };
-        let instances = status.instances.iter().map(|i| {
-            [i.id.clone(), i.instance_type.clone(), i.zone.clone(), i.address.clone(), shown(&i.state, &i.message)]
-        });
+        let instances = status
+            .instances
+            .iter()
+            .map(|i| [i.id.clone(), i.instance_type.clone(), i.zone.clone(), i.address.clone(), shown(&i.state, &i.message)]);
         out.push('\n');
         out.push_str(&columns(["INSTANCE", "TYPE", "ZONE", "ADDRESS", "STATE"], instances));
     }
@@ -58,7 +59,12 @@ mod tests {
             account: "1".into(),
             region: "us-east-1".into(),
             pid: 7,
-            clusters: vec![ClusterStatus { name: "demo".into(), version: "1.36".into(), status: "ACTIVE".into(), endpoint: "e".into() }],
+            clusters: vec![ClusterStatus {
+                name: "demo".into(),
+                version: "1.36".into(),
+                status: "ACTIVE".into(),
+                endpoint: "e".into(),
+            }],
             instances: Vec::new(),
         };
         let clusters = "https://127.0.0.1:4566  account 1  region us-east-1  pid 7\n\n\
@@ -72,7 +78,8 @@ mod tests {
             state: "pending".into(),
             message: "no network".into(),
         });
-        let instances = "\nINSTANCE  TYPE       ZONE        ADDRESS  STATE\ni-1       t3.medium  us-east-1a           pending: no network\n";
+        let instances =
+            "\nINSTANCE  TYPE       ZONE        ADDRESS  STATE\ni-1       t3.medium  us-east-1a           pending: no network\n";
         assert_eq!(table(&status), format!("{clusters}{instances}"));
     }
 }

@@ -105,7 +105,9 @@ async fn only_sessions_are_answered() {
     ] {
         assert_eq!(ask(address, &format!("GET {path}"), &session).await, (200, expected.to_owned()), "{path}");
     }
-    for path in ["/latest/meta-data/nothing", "/latest/nothing", &format!("{mac}/ipv6s"), "/latest/meta-data/iam/security-credentials/x"] {
+    for path in
+        ["/latest/meta-data/nothing", "/latest/nothing", &format!("{mac}/ipv6s"), "/latest/meta-data/iam/security-credentials/x"]
+    {
         assert_eq!(ask(address, &format!("GET {path}"), &session).await.0, 404, "{path}");
     }
     let (_, listing) = ask(address, "GET /latest/meta-data/", &session).await;
