@@ -50,7 +50,8 @@ pub fn machine(kind: &str) -> Option<Machine> {
 fn host_memory() -> u64 {
     // Without the file nothing is known, and the type's own size holds.
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let total =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     total.map_or(u64::MAX, |kilobytes| kilobytes * 1024)
 }
 
@@ -78,7 +79,8 @@ impl InstanceIndex {
     pub fn new(informers: &Informers) -> Self {
         let (instances, interfaces) = (informers.get(INSTANCES), informers.get(NETWORK_INTERFACES));
         instances.add_index(BY_ID, |instance| vec![instance.meta.name.clone()]);
-        interfaces.add_index(BY_INSTANCE, |interface| text(&interface.to_doc(), "/spec/attachment/instanceId").into_iter().collect());
+        interfaces
+            .add_index(BY_INSTANCE, |interface| text(&interface.to_doc(), "/spec/attachment/instanceId").into_iter().collect());
         Self { instances, interfaces }
     }
 
