@@ -145,7 +145,8 @@ impl World {
         let eks = user(&plane, "system:cloud:eks");
         let control = ClusterControl::new(eks, config, Arc::new(Answers), Arc::new(SystemClock), Arc::new(SystemRandom));
         control.run(&informers("system:cloud:eks"), runtime);
-        InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom)).run(&informers("system:cloud:ec2"), runtime);
+        InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom))
+            .run(&informers("system:cloud:ec2"), runtime);
         let agent = Agent::new(user(&plane, "system:host:here"), HOST, machines.clone());
         agent.run(&informers("system:host:here"), runtime);
         Self { plane, endpoint, machines, credentials, engine, _directory: directory }

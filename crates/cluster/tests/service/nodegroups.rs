@@ -50,6 +50,7 @@ async fn from_the_first_node_to_the_last() {
     assert_eq!(aws.refusal("eks", "DeleteCluster", json!({"name": "demo"})).await, "409 ResourceInUseException");
 
     host.work_until(phase(&world, "ACTIVE", 2)).await;
+    host.work_until(eventually(2, || async { instances(&world, "running").await.len() })).await;
     let running = instances(&world, "running").await;
     let zones: BTreeSet<&str> = running.iter().filter_map(|one| one["Placement"]["AvailabilityZone"].as_str()).collect();
     assert_eq!((running.len(), zones.len()), (2, 2), "two nodes in two zones");

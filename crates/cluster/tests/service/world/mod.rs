@@ -221,6 +221,11 @@ impl World {
 
     pub async fn active(&self, name: &str) {
         self.until(CLUSTERS, name, |record| record.is_some_and(|doc| doc["status"]["phase"] == "ACTIVE")).await;
+        // Where there is a virtual network, the control plane enters it when it is already served here.
+        if node_os::netns::permitted().is_ok() {
+            let inside = |doc: &Doc| doc["status"]["addresses"].as_array().is_some_and(|all| !all.is_empty());
+            self.until(CONTROL_PLANES, name, |record| record.is_some_and(inside)).await;
+        }
     }
 
     pub async fn gone(&self, name: &str) {

@@ -10,6 +10,8 @@ use meta::Doc;
 use serde_json::json;
 use std::future::Future;
 
+const HOST: &str = "elsewhere";
+
 pub struct FakeHost<'a> {
     pub world: &'a World,
     /// Where instances become nodes.
@@ -40,6 +42,10 @@ impl FakeHost<'_> {
     }
 
     async fn look(&self, record: &Doc) {
+        // The agent of the service is not to launch anything here. What it has already begun to say is said again below.
+        if record["spec"]["host"] != HOST {
+            return self.patch(record, "", json!({"spec": {"host": HOST}})).await;
+        }
         let ended = record["spec"]["terminate"] == true || !record["metadata"]["deletionTimestamp"].is_null();
         match record["status"]["state"].as_str() {
             Some("terminated") => {}
@@ -60,15 +66,17 @@ impl FakeHost<'_> {
             "metadata": {"name": network["privateDnsName"], "labels": {"from": "fake"}},
             "spec": {"providerID": format!("aws:///{zone}/{id}")},
         });
-        let (code, made) = self.kube.post("/api/v1/nodes", node).await;
-        assert_eq!(code, 201, "{made}");
-        let mut ready = made;
+        let path = format!("/api/v1/nodes/{}", network["privateDnsName"].as_str().expect("a name"));
+        let mut ready = match self.kube.post("/api/v1/nodes", node).await {
+            (201, made) => made,
+            (409, _) => self.kube.get(&path).await.1,
+            (code, why) => panic!("{code} {why}"),
+        };
         // Whoever else has changed the node meanwhile has not changed its status.
         ready["metadata"]["resourceVersion"] = Doc::Null;
         ready["status"]["conditions"] =
             json!([{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready"}]);
-        let path = format!("/api/v1/nodes/{}/status", network["privateDnsName"].as_str().expect("a name"));
-        let (code, made) = self.kube.request(Method::PUT, &path, Some(ready)).await.expect("an answer");
+        let (code, made) = self.kube.request(Method::PUT, &format!("{path}/status"), Some(ready)).await.expect("an answer");
         assert_eq!(code, 200, "{made}");
     }
 
