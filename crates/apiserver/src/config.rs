@@ -1,5 +1,6 @@
 //! What one control plane is told when it starts.
 
+use crate::connect::KubeletConnection;
 use auth::access::{AccessIndex, CallerIdentity};
 use ipnet::Ipv4Net;
 use std::sync::Arc;
@@ -35,4 +36,6 @@ pub struct Config {
     pub token_audiences: Vec<String>,
     pub access: Arc<AccessIndex>,
     pub caller_verifier: Option<Arc<dyn CallerVerifier>>,
+    /// None: no node of the cluster can be reached from here.
+    pub kubelet: Option<KubeletConnection>,
 }

@@ -10,6 +10,7 @@ mod bootstrap;
 mod cache;
 mod commit;
 mod config;
+mod connect;
 mod facts;
 mod filter;
 mod history;
@@ -23,6 +24,7 @@ mod subresource;
 mod verbs;
 
 pub use config::{CallerVerifier, Config, MAX_OBJECT_BYTES, NODE_PORTS};
+pub use connect::{KUBELET_CLIENT, KubeletConnection, KubeletDialer, KubeletTlsError};
 pub use http::HttpHandler;
 pub use published::Published;
 pub use server::ApiServer;

@@ -18,6 +18,7 @@ use meta::{FieldSelector, Status, User};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// A control plane's API server. Everyone, in process or over TLS, comes in through [`ApiServer::handle`] or
 /// [`ApiServer::handle_watch`] with an identity.
@@ -38,6 +39,8 @@ pub struct ApiServer {
     pub(crate) following: AtomicBool,
     /// What every cluster starts with is there.
     pub(crate) bootstrapped: AtomicBool,
+    /// Owns what outlives a request: upgraded connections.
+    pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
 

@@ -66,6 +66,7 @@ impl ApiServer {
             caches,
             clock,
             rbac,
+            tasks: tasks.clone(),
             stop,
         });
         tasks.spawn(follow(server.clone()));

@@ -2,7 +2,7 @@
 
 use crate::records::{API_VERSION, INTERFACE_LABEL, PRIVATE_ADDRESSES, SUBNET_LABEL};
 use aws_service::Random;
-use client::{Client, DeleteOptions, Options};
+use client::{Client, DeleteOptions, Options, Preconditions};
 use meta::{Doc, Reason, Status};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,7 +96,8 @@ impl Taker<'_> {
 
     async fn taken(&self) -> Result<BTreeSet<Ipv4Addr>, Status> {
         let label_selector = format!("{SUBNET_LABEL}={}", self.subnet_id);
-        let listed = self.client.list(PRIVATE_ADDRESSES, self.namespace, Options { label_selector, ..Options::default() }).await?;
+        let listed =
+            self.client.list(PRIVATE_ADDRESSES, self.namespace, Options { label_selector, ..Options::default() }).await?;
         Ok(listed.items.iter().filter_map(|claim| claim.get("/spec/address").as_str()?.parse().ok()).collect())
     }
 
@@ -120,10 +121,22 @@ pub async fn of_interface(client: &Client, namespace: &str, interface_id: &str) 
     Ok(listed.items.iter().filter_map(|claim| claim.get("/spec/address").as_str()?.parse().ok()).collect())
 }
 
-/// Giving back what is not taken is success.
-pub async fn give_back(client: &Client, namespace: &str, subnet_id: &str, address: Ipv4Addr) -> Result<(), Status> {
-    match client.delete(PRIVATE_ADDRESSES, namespace, &claim_name(subnet_id, address), DeleteOptions::default()).await {
-        Err(status) if status.reason != Reason::NotFound => Err(status),
+/// Gives back what this interface has taken, and nobody else's address under the same name.
+pub async fn give_back(
+    client: &Client,
+    namespace: &str,
+    subnet_id: &str,
+    interface_id: &str,
+    address: Ipv4Addr,
+) -> Result<(), Status> {
+    let name = claim_name(subnet_id, address);
+    let Some(claim) = client.find(PRIVATE_ADDRESSES, namespace, &name).await? else { return Ok(()) };
+    if claim.meta.labels.get(INTERFACE_LABEL) != Some(interface_id) {
+        return Ok(());
+    }
+    let preconditions = Preconditions { uid: Some(claim.meta.uid.to_string()), resource_version: None };
+    match client.delete(PRIVATE_ADDRESSES, namespace, &name, DeleteOptions { preconditions, ..DeleteOptions::default() }).await {
+        Err(status) if !matches!(status.reason, Reason::NotFound | Reason::Conflict) => Err(status),
         _ => Ok(()),
     }
 }
@@ -169,7 +182,8 @@ mod tests {
             assert_eq!(block.at(usable - 1).to_string(), last, "{cidr}");
             assert!(block.contains(block.at(0)) && block.contains(block.at(usable - 1)), "{cidr}");
             let base = Ipv4Addr::from(block.base);
-            let reserved = [base, (block.base + 3).into(), (block.base + block.size - 1).into(), (block.base + block.size).into()];
+            let reserved =
+                [base, (block.base + 3).into(), (block.base + block.size - 1).into(), (block.base + block.size).into()];
             assert!(reserved.iter().all(|address| !block.contains(*address)), "{cidr}");
         }
         for cidr in ["10.0.0.0/8", "10.0.0.0/29", "10.0.0.0", "x/24", ""] {
@@ -179,7 +193,9 @@ mod tests {
 
     #[test]
     fn names_follow_the_region() {
-        for (region, name) in [("us-east-1", "ip-10-0-1-23.ec2.internal"), ("eu-west-1", "ip-10-0-1-23.eu-west-1.compute.internal")] {
+        for (region, name) in
+            [("us-east-1", "ip-10-0-1-23.ec2.internal"), ("eu-west-1", "ip-10-0-1-23.eu-west-1.compute.internal")]
+        {
             assert_eq!(private_dns_name(region, Ipv4Addr::new(10, 0, 1, 23)), name);
         }
     }

@@ -9,9 +9,11 @@ mod describe;
 mod filter;
 mod instances;
 mod interfaces;
+mod lookup;
 mod operations;
 mod records;
 mod service;
+mod tags;
 mod zones;
 
 pub use bootstrap::bootstrap;
@@ -19,8 +21,8 @@ pub use instances::{InstanceControl, State as InstanceState};
 pub use interfaces::InterfaceControl;
 pub use records::{
     ADDRESSES_FINALIZER, AGENT_ENI_FINALIZER, AGENT_INSTANCE_FINALIZER, INSTANCE_FINALIZER, INSTANCE_LABEL, INSTANCES,
-    INTERFACE_LABEL, NETWORK_ACLS, NETWORK_INTERFACES, PRIVATE_ADDRESSES, REGIONS, ROUTE_TABLES, SECURITY_GROUPS,
-    SUBNET_LABEL, SUBNETS, VPCS, records,
+    INTERFACE_LABEL, NETWORK_ACLS, NETWORK_INTERFACES, PRIVATE_ADDRESSES, REGIONS, ROUTE_TABLES, SECURITY_GROUPS, SUBNET_LABEL,
+    SUBNETS, VPCS, records,
 };
 pub use service::Ec2;
 pub use zones::{Region, zone_id};

@@ -246,7 +246,8 @@ mod tests {
     fn a_cluster_has_its_network_first() {
         let mut cluster = cluster("");
         cluster["spec"]["networkInterfaces"] = json!([{"networkInterfaceId": "eni-1"}, {"networkInterfaceId": "eni-2"}]);
-        let interface = |name: &str, status: Doc| json!({"metadata": {"name": name}, "spec": {"subnetId": "s"}, "status": status});
+        let interface =
+            |name: &str, status: Doc| json!({"metadata": {"name": name}, "spec": {"subnetId": "s"}, "status": status});
         let addressed = json!({"privateIpAddresses": [{"privateIpAddress": "10.0.0.4"}]});
         let mut seen = whole(cluster, control_plane("Ready"));
         assert_eq!(plan(&seen), [Step::CreateInterface(0), Step::CreateInterface(1)]);

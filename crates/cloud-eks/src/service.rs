@@ -88,7 +88,15 @@ fn nodegroup_arn(request: &Request) -> Vec<String> {
 fn updated_arn(request: &Request) -> Vec<String> {
     match request.text("nodegroupName") {
         Some(nodegroup) => {
-            vec![Arn::regional("eks", &request.region, request.account(), format!("nodegroup/{}/{nodegroup}/*", request.required("name"))).to_string()]
+            vec![
+                Arn::regional(
+                    "eks",
+                    &request.region,
+                    request.account(),
+                    format!("nodegroup/{}/{nodegroup}/*", request.required("name")),
+                )
+                .to_string(),
+            ]
         }
         None => cluster_arn(request),
     }

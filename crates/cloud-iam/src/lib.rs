@@ -6,6 +6,7 @@ mod bootstrap;
 mod describe;
 mod managed;
 mod operations;
+mod profiles;
 mod records;
 mod service;
 

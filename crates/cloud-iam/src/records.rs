@@ -57,7 +57,8 @@ pub fn records() -> Vec<RecordKind> {
             }),
         ),
         kind(
-            ResourceDef::record(API_VERSION, "InstanceProfile", "instanceprofiles").column("Profile", "/spec/instanceProfileName"),
+            ResourceDef::record(API_VERSION, "InstanceProfile", "instanceprofiles")
+                .column("Profile", "/spec/instanceProfileName"),
             json!({
                 "instanceProfileName": text(), "path": text(), "instanceProfileId": text(), "arn": text(), "roles": texts(),
                 "tags": map(),

@@ -1,6 +1,6 @@
 //! Amazon IAM: query protocol, version 2010-05-08.
 
-use crate::operations::{get_role, get_user, list_roles};
+use crate::operations::*;
 use aws_service::{Access, OperationEntry, Service};
 use aws_wire::Model;
 use client::Client;
@@ -26,10 +26,19 @@ impl Iam {
 }
 
 fn operations(cx: &Arc<Cx>) -> Vec<OperationEntry> {
+    use Access::Policy;
     vec![
-        OperationEntry::new(cx, "GetRole", Access::Policy(get_role::resources), get_role::run),
-        OperationEntry::new(cx, "GetUser", Access::Policy(get_user::resources), get_user::run),
-        OperationEntry::new(cx, "ListRoles", Access::Policy(list_roles::resources), list_roles::run),
+        OperationEntry::new(cx, "GetInstanceProfile", Policy(get_instance_profile::resources), get_instance_profile::run),
+        OperationEntry::new(cx, "GetRole", Policy(get_role::resources), get_role::run),
+        OperationEntry::new(cx, "GetUser", Policy(get_user::resources), get_user::run),
+        OperationEntry::new(cx, "ListInstanceProfiles", Policy(list_instance_profiles::resources), list_instance_profiles::run),
+        OperationEntry::new(
+            cx,
+            "ListInstanceProfilesForRole",
+            Policy(list_instance_profiles_for_role::resources),
+            list_instance_profiles_for_role::run,
+        ),
+        OperationEntry::new(cx, "ListRoles", Policy(list_roles::resources), list_roles::run),
     ]
 }
 

@@ -4,7 +4,7 @@
 //! the session, sealed with a key of this service's own.
 
 mod credentials;
-mod instance;
+mod instances;
 mod operations;
 mod policies;
 mod records;
@@ -13,7 +13,7 @@ mod service;
 mod session;
 
 pub use credentials::CredentialVerifier;
-pub use instance::{InstanceSession, InstanceSessions};
+pub use instances::{InstanceSessions, TemporaryCredentials};
 pub use records::{SEALING_KEYS, records};
 pub use sealing::{SealingKeys, bootstrap};
 pub use service::Sts;

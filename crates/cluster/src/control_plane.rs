@@ -1,7 +1,10 @@
 //! A control plane: an API server over its part of the store, its controllers, and the socket it is reached on.
 
 use crate::keys::{Keys, KeysError};
-use apiserver::{ApiServer, CallerVerifier, Config, HttpHandler, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published, StartError};
+use apiserver::{
+    ApiServer, CallerVerifier, Config, HttpHandler, KUBELET_CLIENT, KubeletConnection, KubeletDialer, MAX_OBJECT_BYTES,
+    NODE_PORTS, Parts, Published, StartError,
+};
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
@@ -36,6 +39,8 @@ pub struct Plan {
     pub issuer: String,
     pub access: Arc<AccessIndex>,
     pub caller_verifier: Option<Arc<dyn CallerVerifier>>,
+    /// How its nodes are reached, if it has any.
+    pub dialer: Option<Arc<dyn KubeletDialer>>,
     pub clock: SharedClock,
 }
 
@@ -52,6 +57,7 @@ impl ControlPlane {
         let minor = plan.published.catalog().minor();
         let audiences = vec!["https://kubernetes.default.svc".to_owned()];
         let issuer = Arc::new(Issuer::new(&plan.issuer, keys.signing.clone(), audiences.clone()));
+        let kubelet = plan.dialer.map(|dialer| kubelet_connection(dialer, keys, &plan.clock)).transpose()?;
         let config = Config {
             cluster: plan.name,
             minor,
@@ -63,6 +69,7 @@ impl ControlPlane {
             token_audiences: audiences,
             access: plan.access,
             caller_verifier: plan.caller_verifier,
+            kubelet,
         };
         let parts = Parts {
             config,
@@ -134,6 +141,18 @@ impl ControlPlane {
     pub async fn stop(&self) {
         self.runtime.shutdown().await;
     }
+}
+
+/// As the one user that kubelets let do everything.
+fn kubelet_connection(
+    dialer: Arc<dyn KubeletDialer>,
+    keys: &Keys,
+    clock: &SharedClock,
+) -> Result<KubeletConnection, ControlPlaneError> {
+    let identity = keys.authority.issue(&Leaf::client(KUBELET_CLIENT, &[]), clock.now())?;
+    let (authority, key) = (keys.authority.certificate_der(), identity.key.to_pem());
+    KubeletConnection::new(dialer, authority, &identity.certificate_der, &key)
+        .map_err(|error| ControlPlaneError::Tls(error.to_string()))
 }
 
 /// A serving certificate of the cluster's authority, which also vouches for client certificates.

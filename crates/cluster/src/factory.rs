@@ -64,7 +64,7 @@ pub struct Running {
     endpoint: Endpoint,
     presence: Arc<Presence>,
     pub(crate) cluster_uid: String,
-    pub(crate) nodes: FollowedNodes,
+    pub(crate) nodes: Arc<FollowedNodes>,
 }
 
 #[async_trait::async_trait]
@@ -151,6 +151,7 @@ impl Factory {
             issuer: spec.oidc_issuer.clone(),
             access: self.access.index_of(&spec.cluster_uid),
             caller_verifier: Some(Arc::new(verifier)),
+            dialer: Some(Arc::new(network.clone())),
             clock: self.clock.clone(),
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
@@ -164,7 +165,8 @@ impl Factory {
         let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
         let names = vec![address.ip().to_string(), service_address.to_string()];
         let presence = Presence::new(keys, self.clock.clone(), names, network);
-        Ok(Running { plane: Arc::new(plane), endpoint, presence: Arc::new(presence), cluster_uid: spec.cluster_uid.clone(), nodes: FollowedNodes::default() })
+        let (cluster_uid, presence) = (spec.cluster_uid.clone(), Arc::new(presence));
+        Ok(Running { plane: Arc::new(plane), endpoint, presence, cluster_uid, nodes: Arc::default() })
     }
 
     /// The keys and the address of a control plane: those it has had since it was first made.

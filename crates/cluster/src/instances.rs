@@ -6,10 +6,10 @@ use agent::imds::{Credentials, InstanceCredentials};
 use agent::instances::Machine;
 use aws_wire::InstanceType;
 use client::Resource;
+use cloud_ec2::InstanceState;
 use cloud_sts::InstanceSessions;
 use controllers::NodeNames;
 use meta::Doc;
-use meta::time::SharedClock;
 use reconcile::{Informer, Informers};
 use std::sync::Arc;
 
@@ -19,13 +19,12 @@ const MIB: u64 = 1 << 20;
 
 pub struct RoleSessions {
     pub sessions: InstanceSessions,
-    pub clock: SharedClock,
 }
 
 #[async_trait::async_trait]
 impl InstanceCredentials for RoleSessions {
     async fn issue(&self, role_arn: &str, instance_id: &str) -> Result<Credentials, String> {
-        let session = self.sessions.issue(role_arn, instance_id, self.clock.now()).await?;
+        let session = self.sessions.issue(role_arn, instance_id).await?;
         Ok(Credentials {
             access_key_id: session.access_key_id,
             secret_access_key: session.secret_access_key,
@@ -83,9 +82,12 @@ impl InstanceIndex {
         Self { instances, interfaces }
     }
 
-    /// What its node is called.
+    /// What its node is called, unless EC2 has ended it: its name may soon be another's.
     pub fn private_dns(&self, instance: &str) -> Option<String> {
         let record = self.instances.indexed(BY_ID, instance).into_iter().next()?.to_doc();
+        if !matches!(InstanceState::of(&record), InstanceState::Pending | InstanceState::Running) {
+            return None;
+        }
         text(&record, "/status/network/privateDnsName")
     }
 

@@ -34,8 +34,8 @@ impl NodeChanges {
 }
 
 /// The nodes of one running control plane, followed from the first look on.
-#[derive(Clone, Default)]
-pub struct FollowedNodes(Arc<OnceLock<Arc<Informer>>>);
+#[derive(Default)]
+pub struct FollowedNodes(OnceLock<Arc<Informer>>);
 
 impl FollowedNodes {
     fn informer(&self, plane: &ControlPlane, changes: &Arc<NodeChanges>, cluster_uid: &str) -> Arc<Informer> {
@@ -76,7 +76,8 @@ impl ClusterNodes for Factory {
 /// Its role and binding; whoever changes them later keeps them changed.
 pub async fn authorize(server: &Arc<ApiServer>) -> Result<()> {
     let admin = server.client(User::authenticated("eks:cluster-bootstrap", [user::MASTERS]));
-    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
+    let rule =
+        |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
     let role = json!({
         "metadata": {"name": USER},
         "rules": [

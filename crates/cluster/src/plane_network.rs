@@ -43,6 +43,13 @@ impl LateNetwork {
     }
 }
 
+#[async_trait::async_trait]
+impl apiserver::KubeletDialer for LateNetwork {
+    async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        self.dial(address).await
+    }
+}
+
 /// Where a control plane listens now.
 struct Entered {
     inode: u64,

@@ -167,6 +167,7 @@ impl Service {
         let on_host = host.instances(InstanceSessions::new(
             as_user("system:cloud:sts"),
             Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account)),
+            clock.clone(),
             random.clone(),
         ));
         Instances::run(as_user("system:host:local"), on_host.map_err(fail)?, &informers, &runtime);
@@ -207,7 +208,7 @@ impl Host<'_> {
             program: std::env::current_exe()?,
             aws_authority: self.keys.authority.certificate_pem().to_owned(),
             machine: Arc::new(machine),
-            credentials: Arc::new(RoleSessions { sessions, clock: self.clock.clone() }),
+            credentials: Arc::new(RoleSessions { sessions }),
             clock: self.clock,
         })
     }
@@ -298,6 +299,7 @@ async fn management_plane(
         issuer: format!("{}/management", info.endpoint),
         access: Arc::new(AccessIndex::new(Policies::published())),
         caller_verifier: None,
+        dialer: None,
         clock: clock.clone(),
     };
     Ok(ControlPlane::start(plan, keys).await?)

@@ -2,8 +2,10 @@
 
 pub mod cgroup;
 pub mod config;
+pub mod environment;
 pub mod events;
 pub mod fake;
+mod fields;
 mod kubelet;
 pub mod lookup;
 mod node;
@@ -13,6 +15,7 @@ pub mod pods;
 pub mod probes;
 pub mod server;
 pub mod status;
+pub mod volumes;
 
 pub use config::{Capacity, Config, SystemInfo};
 pub use events::Events;

@@ -12,6 +12,7 @@ mod imds;
 mod network;
 mod serving;
 mod settings;
+mod start;
 mod token;
 mod user_data;
 mod version;
@@ -28,7 +29,8 @@ pub async fn run(directory: &Path) -> Result<(), NodeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let node = Node::assemble(directory).await?;
-    tracing::info!(node = node.config.node_name, cluster = %node.config.provider_id, "the node starts");
+    tracing::info!(node = node.config.node_name, instance = node.identity.instance_id, "the node starts");
+    node.start()?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

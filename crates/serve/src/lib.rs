@@ -172,7 +172,8 @@ impl RequestBody {
         Self(Arc::new(Mutex::new(Some(incoming).filter(|body| !body.is_end_stream()))))
     }
 
-    fn take(&self) -> Option<Incoming> {
+    /// The body itself, for whoever passes it on. None: it is empty, or was taken.
+    pub fn take(&self) -> Option<Incoming> {
         self.0.lock().take()
     }
 

@@ -1,6 +1,8 @@
 //! Leaving HTTP: which protocol a client wants and gets (k8s.io/apimachinery `pkg/util/httpstream`).
 
-use http::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::header::{
+    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -114,7 +116,10 @@ fn spdy(headers: &HeaderMap, purpose: Purpose) -> Result<(Protocol, Response<()>
     };
     let theirs = tokens(headers, &STREAM_PROTOCOL);
     if theirs.is_empty() {
-        let message = format!("unable to upgrade: header X-Stream-Protocol-Version does not exist in request with {} headers", headers.len());
+        let message = format!(
+            "unable to upgrade: header X-Stream-Protocol-Version does not exist in request with {} headers",
+            headers.len()
+        );
         return Err(Refused { code: StatusCode::BAD_REQUEST, message, accepted: Vec::new() });
     }
     if !theirs.contains(&ours) {
@@ -132,9 +137,7 @@ fn spdy(headers: &HeaderMap, purpose: Purpose) -> Result<(Protocol, Response<()>
 
 fn websocket(headers: &HeaderMap, purpose: Purpose) -> Result<(Protocol, Response<()>), Refused> {
     let known: &[(&str, Protocol)] = match purpose {
-        Purpose::RemoteCommand => {
-            &[(V5, Protocol::WebSocket { closes: true }), (V4, Protocol::WebSocket { closes: false })]
-        }
+        Purpose::RemoteCommand => &[(V5, Protocol::WebSocket { closes: true }), (V4, Protocol::WebSocket { closes: false })],
         Purpose::PortForward => &[(TUNNEL, Protocol::Tunnel)],
     };
     let bad = |message: String| Refused { code: StatusCode::BAD_REQUEST, message, accepted: Vec::new() };
@@ -163,19 +166,26 @@ mod tests {
         for (name, value) in pairs {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        negotiate(&headers, purpose).map(|(protocol, _)| protocol).map_err(|refused| format!("{} {}", refused.code.as_u16(), refused.message))
+        negotiate(&headers, purpose)
+            .map(|(protocol, _)| protocol)
+            .map_err(|refused| format!("{} {}", refused.code.as_u16(), refused.message))
     }
 
     #[test]
     fn the_best_protocol_that_both_know_is_taken() {
         use Purpose::{PortForward, RemoteCommand};
-        const WS: [(&str, &str); 3] = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket"), ("sec-websocket-key", "eA==")];
+        const WS: [(&str, &str); 3] =
+            [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket"), ("sec-websocket-key", "eA==")];
         const SPDY: [(&str, &str); 2] = [("connection", "Upgrade"), ("upgrade", "SPDY/3.1")];
         let with = |base: &[(&'static str, &'static str)], name, value| [base, &[(name, value)]].concat();
         let protocol = "sec-websocket-protocol";
         let version = "x-stream-protocol-version";
         for (headers, purpose, expected) in [
-            (with(&WS, protocol, "v5.channel.k8s.io, v4.channel.k8s.io"), RemoteCommand, Ok(Protocol::WebSocket { closes: true })),
+            (
+                with(&WS, protocol, "v5.channel.k8s.io, v4.channel.k8s.io"),
+                RemoteCommand,
+                Ok(Protocol::WebSocket { closes: true }),
+            ),
             (with(&WS, protocol, "v4.channel.k8s.io"), RemoteCommand, Ok(Protocol::WebSocket { closes: false })),
             (with(&WS, protocol, "SPDY/3.1+portforward.k8s.io"), PortForward, Ok(Protocol::Tunnel)),
             (with(&SPDY, version, "v4.channel.k8s.io"), RemoteCommand, Ok(Protocol::Spdy)),
@@ -183,7 +193,9 @@ mod tests {
             (
                 with(&SPDY, version, "channel.k8s.io"),
                 RemoteCommand,
-                Err("403 unable to upgrade: unable to negotiate protocol: client supports [channel.k8s.io], server accepts [v4.channel.k8s.io]"),
+                Err(
+                    "403 unable to upgrade: unable to negotiate protocol: client supports [channel.k8s.io], server accepts [v4.channel.k8s.io]",
+                ),
             ),
             (
                 with(&WS, protocol, "base64.channel.k8s.io"),

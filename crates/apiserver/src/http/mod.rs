@@ -7,6 +7,7 @@ mod path;
 mod reply;
 mod request;
 
+use crate::connect::MAX_OPEN;
 use crate::server::ApiServer;
 use ::http::{Request, Response};
 use meta::User;
@@ -20,14 +21,21 @@ const MAX_WRITES: usize = 200;
 
 /// An API server's face to the network.
 pub struct HttpHandler {
-    server: Arc<ApiServer>,
+    pub(crate) server: Arc<ApiServer>,
     reads: Semaphore,
     writes: Semaphore,
+    /// Requests that leave this server.
+    pub(crate) open: Arc<Semaphore>,
 }
 
 impl HttpHandler {
     pub fn new(server: Arc<ApiServer>) -> Self {
-        Self { server, reads: Semaphore::new(MAX_READS), writes: Semaphore::new(MAX_WRITES) }
+        Self {
+            server,
+            reads: Semaphore::new(MAX_READS),
+            writes: Semaphore::new(MAX_WRITES),
+            open: Arc::new(Semaphore::new(MAX_OPEN)),
+        }
     }
 }
 

@@ -65,7 +65,7 @@ fn number(name: &str, value: &str) -> Result<i64> {
 }
 
 /// Go's conversion of query booleans: everything but an empty value, "0" and "false" counts.
-pub(super) fn is_true(value: &str) -> bool {
+pub(crate) fn is_true(value: &str) -> bool {
     !matches!(value, "0" | "false" | "False" | "FALSE" | "f" | "F")
 }
 

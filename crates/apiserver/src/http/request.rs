@@ -4,6 +4,7 @@ use super::path::{Route, resolve};
 use super::{HttpHandler, options, reply};
 use crate::authn::impersonate;
 use crate::config::MAX_BODY_BYTES;
+use crate::connect::is_connect;
 use crate::server::{Answer, Cx};
 use ::http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderMap, Method, Request, Response};
@@ -74,6 +75,11 @@ impl HttpHandler {
         let verb = verb(request.method(), &target, watch).ok_or_else(|| not_allowed(&target))?;
         if verb == Verb::Watch {
             return self.watch(user, target, options, asked).await;
+        }
+        if is_connect(&target) {
+            let call = Call { verb, target, body: CallBody::Empty, options };
+            self.server.enter(user, &call)?;
+            return self.connect(user, call, request).await;
         }
         let _place = self.place(verb)?;
         let encoding = asked.encoding(Endpoint::Resource)?;

@@ -2,6 +2,7 @@
 //! is to go with it outlives it.
 
 mod control;
+pub mod describe;
 mod plan;
 
 pub use control::InstanceControl;

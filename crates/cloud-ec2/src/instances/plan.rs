@@ -172,7 +172,8 @@ mod tests {
         let fresh = |status: Doc| instance(false, &[AGENT_INSTANCE_FINALIZER, INSTANCE_FINALIZER], false, status);
         assert_eq!(steps(fresh(json!({})), vec![]), [Step::CreateInterface]);
         assert_eq!(steps(fresh(json!({})), vec![interface("eni-1", true, json!({}))]), []);
-        let ready = interface("eni-1", true, json!({"privateIpAddresses": [{"privateIpAddress": "10.0.0.4", "privateDnsName": "ip"}]}));
+        let ready =
+            interface("eni-1", true, json!({"privateIpAddresses": [{"privateIpAddress": "10.0.0.4", "privateDnsName": "ip"}]}));
         let network = json!({"networkInterfaceId": "eni-1", "privateIpAddress": "10.0.0.4", "privateDnsName": "ip"});
         assert_eq!(steps(fresh(json!({})), vec![ready.clone()]), [Step::Status(json!({"network": network}))]);
         assert_eq!(steps(fresh(json!({"network": network, "state": "running"})), vec![ready.clone()]), []);

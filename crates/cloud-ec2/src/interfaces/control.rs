@@ -2,9 +2,11 @@
 
 use super::plan::{Seen, Step, plan, status};
 use crate::addresses::{self, Taker};
-use crate::records::{ADDRESSES_FINALIZER, NETWORK_INTERFACES, PRIVATE_ADDRESSES, SUBNETS};
+use crate::records::{ADDRESSES_FINALIZER, INSTANCES, NETWORK_INTERFACES, PRIVATE_ADDRESSES, SUBNETS};
+use crate::service::Cx;
 use aws_service::records::region_of;
-use aws_service::{Random, SharedRandom};
+use aws_service::{Failure, Random, Request, SharedRandom};
+use aws_wire::InstanceType;
 use client::Client;
 use meta::{Doc, Reason, Status};
 use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime};
@@ -76,9 +78,12 @@ impl InterfaceControl {
             }
             Step::GiveBack(address) => {
                 let subnet = text(&interface["spec"]["subnetId"]);
-                Ok(addresses::give_back(&self.client, namespace, subnet, address).await?)
+                Ok(addresses::give_back(&self.client, namespace, subnet, name, address).await?)
             }
-            Step::Released => self.patch(interface, "", json!({"spec": {"releasing": null}})).await,
+            Step::Released => {
+                let metadata = json!({"resourceVersion": interface["metadata"]["resourceVersion"]});
+                self.patch(interface, "", json!({"metadata": metadata, "spec": {"releasing": null}})).await
+            }
             Step::Project => project(&self.client, namespace, name).await.map(drop).map_err(Error::from),
             Step::Release => {
                 let finalizers = interface["metadata"]["finalizers"].as_array().into_iter().flatten();
@@ -124,6 +129,14 @@ impl InterfaceControl {
 
 pub fn exhausted(subnet: &str) -> String {
     format!("There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances.")
+}
+
+/// How many addresses an interface may have: its instance's type limits those of the attached.
+pub async fn limit_of(cx: &Cx, request: &Request, interface: &Doc) -> Result<Option<u64>, Failure> {
+    let Some(instance) = interface["spec"]["attachment"]["instanceId"].as_str() else { return Ok(None) };
+    let record = cx.client.find(INSTANCES, &request.namespace(), instance).await?;
+    let kind = record.and_then(|record| InstanceType::find(record.get("/spec/instanceType").as_str()?));
+    Ok(kind.map(|kind| kind.addresses_per_interface()))
 }
 
 /// Takes addresses of a subnet for an interface; `None` without such a subnet.

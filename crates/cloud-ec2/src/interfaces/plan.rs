@@ -18,7 +18,10 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Take this many more, these first.
-    Take { requested: Vec<Ipv4Addr>, count: usize },
+    Take {
+        requested: Vec<Ipv4Addr>,
+        count: usize,
+    },
     GiveBack(Ipv4Addr),
     /// Forget what was to be given back.
     Released,

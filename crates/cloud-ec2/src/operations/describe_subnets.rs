@@ -1,12 +1,13 @@
-//! DescribeSubnets.
+//! DescribeSubnets: how many addresses are free is counted, not stored.
 
-use crate::describe::{Kind, describe};
+use crate::addresses::{self, taken_by_subnet};
+use crate::describe::{Kind, all, answer, check_combination, refuse_dry_run, select};
 use crate::records::SUBNETS;
 use crate::service::Cx;
 use aws_service::{Outcome, Request};
 use std::sync::Arc;
 
-const KIND: Kind = Kind {
+pub const KIND: Kind = Kind {
     resource: SUBNETS,
     id: "subnetId",
     prefix: "subnet",
@@ -54,5 +55,16 @@ const KIND: Kind = Kind {
 };
 
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
-    describe(&cx, &request, &KIND).await
+    refuse_dry_run(&request)?;
+    let ids = request.texts(KIND.ids);
+    check_combination(&request, &KIND, &ids)?;
+    let mut subnets = select(all(&cx, &request, &KIND).await?, &ids, &KIND)?;
+    let taken = taken_by_subnet(&cx.client, &request.namespace()).await?;
+    for subnet in &mut subnets {
+        if let Some(block) = addresses::block(subnet) {
+            let taken = subnet["subnetId"].as_str().and_then(|id| taken.get(id)).copied().unwrap_or(0);
+            subnet["availableIpAddressCount"] = block.usable().saturating_sub(taken).into();
+        }
+    }
+    Ok(answer(&request, &KIND, subnets)?)
 }

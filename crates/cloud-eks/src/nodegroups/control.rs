@@ -7,8 +7,8 @@ use super::plan::{Seen, Step, plan};
 use super::{DRAINING_ANNOTATION, NODEGROUP_ANNOTATION, name, node, text};
 use crate::entries;
 use crate::records::{
-    ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, INSTANCE_PROFILES, INSTANCES, NETWORK_INTERFACES, NODEGROUP_FINALIZER,
-    NODEGROUP_LABEL, NODEGROUPS, SUBNETS, UPDATES,
+    ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, INSTANCE_PROFILES, INSTANCES, NETWORK_INTERFACES,
+    NODEGROUP_FINALIZER, NODEGROUP_LABEL, NODEGROUPS, SUBNETS, UPDATES,
 };
 use crate::service::Config;
 use crate::states::ClusterStatus;
@@ -250,7 +250,8 @@ impl NodegroupControl {
     }
 
     async fn terminate(&self, namespace: &str, instance: &str) -> Result<(), Error> {
-        let reason = json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"});
+        let reason =
+            json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"});
         let patch = json!({"spec": {"terminate": true, "terminateReason": reason}});
         gone_is_done(self.client.patch(INSTANCES, namespace, instance, "", patch).await)
     }

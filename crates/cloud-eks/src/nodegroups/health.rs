@@ -4,7 +4,8 @@ use super::{name, text};
 use meta::Doc;
 use serde_json::json;
 
-const NO_ADDRESSES: &str = "One or more of the subnets associated with your node group does not have enough available IP addresses for new nodes.";
+const NO_ADDRESSES: &str =
+    "One or more of the subnets associated with your node group does not have enough available IP addresses for new nodes.";
 const NOT_JOINED: &str = "Instances failed to join the kubernetes cluster";
 
 /// Issues of instances that are wanted and not there, each code once with the resources it concerns.
@@ -14,7 +15,8 @@ pub fn issues(live: &[&Doc]) -> Vec<Doc> {
         let Some((code, message, resource)) = issue(instance) else { continue };
         match issues.iter_mut().find(|known| known["code"] == code && known["message"] == message.as_str()) {
             Some(known) => {
-                if let Some(resources) = known["resourceIds"].as_array_mut().filter(|all| !all.iter().any(|one| one == resource)) {
+                if let Some(resources) = known["resourceIds"].as_array_mut().filter(|all| !all.iter().any(|one| one == resource))
+                {
                     resources.push(json!(resource));
                 }
             }
@@ -64,7 +66,10 @@ mod tests {
         let expected = json!([{"code": "InsufficientFreeAddresses", "message": NO_ADDRESSES, "resourceIds": ["s1"]}]);
         assert_eq!(json!(issues(&[&one, &two])), expected);
         assert!(is_final(&issues(&[&one])));
-        let broken = instance("i3", json!({"state": "pending", "stateReason": {"code": "Server.InternalError", "message": "no cgroups."}}));
+        let broken = instance(
+            "i3",
+            json!({"state": "pending", "stateReason": {"code": "Server.InternalError", "message": "no cgroups."}}),
+        );
         let found = issues(&[&broken]);
         assert_eq!((&found[0]["code"], &found[0]["resourceIds"]), (&json!("AsgInstanceLaunchFailures"), &json!(["i3"])));
         assert!(found[0]["message"].as_str().is_some_and(|text| text.contains("Server.InternalError - no cgroups.")));

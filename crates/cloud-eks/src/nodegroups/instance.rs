@@ -147,14 +147,8 @@ mod tests {
         });
         let subnet = json!({"subnetId": "subnet-1", "vpcId": "vpc-1", "availabilityZone": "us-east-1a"});
         let now = Time::from_unix(0);
-        let launch = Launch {
-            nodegroup: &nodegroup,
-            cluster: &cluster,
-            subnet: &subnet,
-            control_plane: "172.31.0.9",
-            host: "local",
-            now,
-        };
+        let launch =
+            Launch { nodegroup: &nodegroup, cluster: &cluster, subnet: &subnet, control_plane: "172.31.0.9", host: "local", now };
         let expected = r#"---
 apiVersion: node.eks.aws/v1alpha1
 kind: NodeConfig

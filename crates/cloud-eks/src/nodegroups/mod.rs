@@ -13,7 +13,7 @@ mod plan;
 mod states;
 mod status;
 
-pub use control::{ClusterNodes, NodegroupControl, NodeView};
+pub use control::{ClusterNodes, NodeView, NodegroupControl};
 pub use states::NodegroupStatus;
 
 use meta::Doc;

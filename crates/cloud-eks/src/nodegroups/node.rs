@@ -89,7 +89,9 @@ mod tests {
         let node = json!({"metadata": {"name": "ip-10-0-0-4"}, "spec": {"providerID": "aws:///us-east-1a/i-1"}});
         let instance = |id: &str, dns: &str| json!({"metadata": {"name": id}, "status": {"network": {"privateDnsName": dns}}});
         let nodes = [node];
-        for (id, dns, found) in [("i-1", "ip-10-0-0-4", true), ("i-2", "ip-10-0-0-4", false), ("i-1", "", false), ("i-1", "x", false)] {
+        for (id, dns, found) in
+            [("i-1", "ip-10-0-0-4", true), ("i-2", "ip-10-0-0-4", false), ("i-1", "", false), ("i-1", "x", false)]
+        {
             assert_eq!(of(&nodes, &instance(id, dns)).is_some(), found, "{id} {dns}");
         }
     }

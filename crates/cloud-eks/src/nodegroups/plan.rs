@@ -1,7 +1,7 @@
 //! What to do about a node group, decided purely from what is there.
 
-use super::status::{self, Standing};
 use super::states::NodegroupStatus;
+use super::status::{self, Standing};
 use super::{DRAINING_ANNOTATION, annotation, balance, name, node};
 use meta::{Doc, Time};
 
@@ -31,15 +31,23 @@ pub struct Seen {
 pub enum Step {
     CreateProfile,
     CreateEntry,
-    Launch { subnet_id: String },
+    Launch {
+        subnet_id: String,
+    },
     /// Drain its node, then terminate the instance.
     Retire(String),
     Terminate(String),
     DeleteNode(String),
-    PatchNode { name: String, patch: Doc },
+    PatchNode {
+        name: String,
+        patch: Doc,
+    },
     /// A merge patch of the status.
     Status(Doc),
-    FinishUpdate { name: String, errors: Vec<Doc> },
+    FinishUpdate {
+        name: String,
+        errors: Vec<Doc>,
+    },
     /// Look again after so many seconds.
     Wait(u64),
     DeleteEntry,
@@ -77,7 +85,9 @@ pub fn plan(seen: &Seen) -> Vec<Step> {
         NodegroupStatus::Deleting => deleting(seen),
         _ if seen.cluster.is_none() => vec![Step::Delete],
         NodegroupStatus::CreateFailed => forgotten_nodes(seen),
-        NodegroupStatus::Creating | NodegroupStatus::Active | NodegroupStatus::Updating | NodegroupStatus::Degraded => wanted(seen),
+        NodegroupStatus::Creating | NodegroupStatus::Active | NodegroupStatus::Updating | NodegroupStatus::Degraded => {
+            wanted(seen)
+        }
     }
 }
 

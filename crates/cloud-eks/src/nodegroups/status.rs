@@ -83,6 +83,7 @@ fn errors(issues: &[Doc]) -> Vec<Doc> {
         Some("InsufficientFreeAddresses" | "NodeCreationFailure") => issue["code"].clone(),
         _ => json!("Unknown"),
     };
-    let error = |issue: &Doc| json!({"errorCode": code(issue), "errorMessage": issue["message"], "resourceIds": issue["resourceIds"]});
+    let error =
+        |issue: &Doc| json!({"errorCode": code(issue), "errorMessage": issue["message"], "resourceIds": issue["resourceIds"]});
     issues.iter().map(error).collect()
 }

@@ -19,7 +19,8 @@ const RESERVED_PREFIXES: [&str; 3] = ["kubernetes.io/", "k8s.io/", "eks.amazonaw
 const MAX_TAINTS: usize = 50;
 
 /// Options that are not built: refused with their name, never accepted and ignored.
-const UNSUPPORTED: [&str; 5] = ["launchTemplate", "remoteAccess", "warmPoolConfig", "nodeRepairConfig", "/updateConfig/updateStrategy"];
+const UNSUPPORTED: [&str; 5] =
+    ["launchTemplate", "remoteAccess", "warmPoolConfig", "nodeRepairConfig", "/updateConfig/updateStrategy"];
 
 /// What the input refers to.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +55,9 @@ fn check_supported(input: &Doc) -> Result<(), String> {
         let path = if member.starts_with('/') { member.to_owned() } else { format!("/{member}") };
         let asked = match input.pointer(&path) {
             None | Some(Value::Null) => false,
-            Some(Value::Object(members)) => members.iter().any(|(key, value)| !(value.is_null() || key == "enabled" && value == false)),
+            Some(Value::Object(members)) => {
+                members.iter().any(|(key, value)| !(value.is_null() || key == "enabled" && value == false))
+            }
             Some(Value::String(strategy)) => strategy != "DEFAULT",
             Some(_) => true,
         };
@@ -93,7 +96,9 @@ fn check_version(input: &Doc, cluster: &Doc) -> Result<(), String> {
         _ => {}
     }
     match input["releaseVersion"].as_str() {
-        Some(asked) if asked != release_version(version) => Err(format!("Requested release version {asked} is not valid for kubernetes version {version}.")),
+        Some(asked) if asked != release_version(version) => {
+            Err(format!("Requested release version {asked} is not valid for kubernetes version {version}."))
+        }
         _ => Ok(()),
     }
 }
@@ -186,7 +191,8 @@ fn check_subnets(asked: &[&str], facts: &Facts) -> Result<(), String> {
         return Err(format!("The subnet ID '{missing}' does not exist"));
     }
     let vpc = &facts.cluster["resourcesVpcConfig"]["vpcId"];
-    let foreign: Vec<&str> = facts.subnets.iter().filter(|subnet| subnet["vpcId"] != *vpc).map(|subnet| text(subnet, "subnetId")).collect();
+    let foreign: Vec<&str> =
+        facts.subnets.iter().filter(|subnet| subnet["vpcId"] != *vpc).map(|subnet| text(subnet, "subnetId")).collect();
     match foreign.is_empty() {
         true => Ok(()),
         false => Err(format!("Subnets [{}] are not in the VPC of the cluster", foreign.join(", "))),

@@ -9,7 +9,7 @@ use aws_service::{Endpoint, Limits, Peer, Service, SystemRandom, names};
 use aws_wire::sigv4::{Credentials, Scope, presign, sign};
 use aws_wire::{AwsError, HttpReply, HttpRequest, Model, check_output, client::decode_error, decode_output, encode_request};
 use client::{Client, Options, Resource};
-use cloud_ec2::{Ec2, Region};
+use cloud_ec2::{Ec2, InterfaceControl, Region};
 use cloud_eks::{ClusterControl, Config, Eks, ReadyProbe};
 use cloud_iam::{Bootstrap, Iam};
 use cloud_sts::{CredentialVerifier, SealingKeys, Sts};
@@ -101,6 +101,7 @@ async fn start_plane(directory: &std::path::Path) -> (ControlPlane, storage::Eng
         issuer: "https://oidc.example".into(),
         access: Arc::new(AccessIndex::new(Policies::published())),
         caller_verifier: None,
+        dialer: None,
         clock,
     };
     (ControlPlane::start(plan, &keys).await.expect("a management plane"), engine)
@@ -114,7 +115,7 @@ fn make_endpoint(plane: &ControlPlane) -> Endpoint {
     let services: Vec<Arc<dyn Service>> = vec![
         Arc::new(Sts::new(sts_client.clone(), keys.clone(), random.clone()).expect("a model")),
         Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
-        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION)).expect("a model")),
+        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model")),
         Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
@@ -138,10 +139,13 @@ impl World {
         let machines = Arc::new(machines);
         let runtime = plane.runtime();
         let informers = |name: &str| Informers::new(user(&plane, name), runtime.tasks.clone(), runtime.stop.clone());
+        let ec2 = cloud_ec2::InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom));
+        ec2.run(&informers("system:cloud:ec2"), runtime);
         let config = Config { host: HOST.into() };
         let eks = user(&plane, "system:cloud:eks");
         let control = ClusterControl::new(eks, config, Arc::new(Answers), Arc::new(SystemClock), Arc::new(SystemRandom));
         control.run(&informers("system:cloud:eks"), runtime);
+        InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom)).run(&informers("system:cloud:ec2"), runtime);
         let agent = Agent::new(user(&plane, "system:host:here"), HOST, machines.clone());
         agent.run(&informers("system:host:here"), runtime);
         Self { plane, endpoint, machines, credentials, engine, _directory: directory }

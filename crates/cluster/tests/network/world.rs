@@ -109,6 +109,7 @@ impl World {
             issuer: "https://oidc.example".into(),
             access: Arc::new(AccessIndex::new(Policies::published())),
             caller_verifier: None,
+            dialer: None,
             clock,
         };
         let plane = ControlPlane::start(plan, &keys).await.expect("a management plane");

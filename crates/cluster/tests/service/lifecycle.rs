@@ -4,7 +4,7 @@ use crate::world::http::{connect, host_of, send};
 use crate::world::{CONTROL_PLANE_KEYS, World, config, within};
 use aws_wire::HttpRequest;
 use client::Options;
-use cloud_eks::CLUSTERS;
+use cloud_eks::{CLUSTERS, CONTROL_PLANES};
 use http::Method;
 use meta::Doc;
 use serde_json::json;
@@ -55,6 +55,10 @@ async fn deletion_leaves_nothing() {
     let aws = world.administrator();
     let before = world.census().await;
     let kept = world.cluster("kept").await;
+    // Its addresses come a little after it is ACTIVE, where networks can be made at all.
+    if node_os::netns::permitted().is_ok() {
+        world.until(CONTROL_PLANES, "kept", |doc| doc.is_some_and(|doc| doc["status"]["addresses"].is_array())).await;
+    }
     let with_one = world.census().await;
     let mut endpoints = vec![kept["endpoint"].clone()];
     // Twice under one name: the second is another cluster than the first.

@@ -121,6 +121,7 @@ impl Bench {
             issuer: "https://127.0.0.1".into(),
             access: Arc::new(AccessIndex::new(Policies::published())),
             caller_verifier: None,
+            dialer: None,
             clock: clock.clone(),
         };
         let keys = Keys::new(SigningKey::generate().expect("a key"), clock.now()).expect("keys");

@@ -3,7 +3,7 @@
 use crate::sandbox;
 use crate::world::{REGIONAL, World, http::send_over};
 use aws_wire::HttpRequest;
-use client::{Options, Resource};
+use client::Options;
 use cloud_eks::CONTROL_PLANES;
 use http::Method;
 use meta::Doc;
@@ -11,21 +11,15 @@ use node_os::netns::{self, NetNs};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 
-const NETWORK_INTERFACES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "networkinterfaces");
-
-/// An interface in the default VPC, as EC2 would have made it.
+/// An interface in the default VPC, as EC2 makes them.
 async fn interface(world: &World, subnet: &Doc, number: u8, attachment: Doc) {
     let name = format!("eni-000000000000000{number}{number}");
-    let base: ipnet::Ipv4Net = subnet["spec"]["cidrBlock"].as_str().expect("a range").parse().expect("a range");
-    let address = Ipv4Addr::from(u32::from(base.network()) + 16 + u32::from(number));
     let spec = json!({
         "networkInterfaceId": name, "subnetId": subnet["spec"]["subnetId"], "vpcId": subnet["spec"]["vpcId"], "host": "local",
-        "macAddress": format!("0a:00:00:00:00:0{number}"), "attachment": attachment,
+        "macAddress": format!("0a:00:00:00:00:0{number}"), "attachment": attachment, "addressCount": 1,
     });
-    let doc = json!({"metadata": {"name": name}, "spec": spec});
-    world.admin().create(NETWORK_INTERFACES, REGIONAL, doc).await.expect("an interface");
-    let status = json!({"status": {"privateIpAddresses": [{"privateIpAddress": address, "primary": true}]}});
-    world.admin().patch(NETWORK_INTERFACES, REGIONAL, &name, "status", status).await.expect("its address");
+    let doc = json!({"metadata": {"name": name, "finalizers": [cloud_ec2::ADDRESSES_FINALIZER]}, "spec": spec});
+    world.admin().create(cloud_ec2::NETWORK_INTERFACES, REGIONAL, doc).await.expect("an interface");
 }
 
 async fn get(from: &NetNs, at: Ipv4Addr, name: &str, authority: &str, path: &str) -> (u16, String) {
@@ -57,7 +51,7 @@ async fn clusters_and_aws_answer_inside_the_vpc() {
     interface(&world, &subnets[1], 2, json!({"controlPlane": "inside", "deviceIndex": 1})).await;
     interface(&world, &subnets[2], 3, json!({"instanceId": "i-1", "deviceIndex": 0})).await;
     let realised = |doc: Option<&Doc>| doc.is_some_and(|doc| doc["status"]["realised"] == true);
-    world.until(NETWORK_INTERFACES, "eni-00000000000000033", realised).await;
+    world.until(cloud_ec2::NETWORK_INTERFACES, "eni-00000000000000033", realised).await;
     world.until(CONTROL_PLANES, "inside", |doc| doc.is_some_and(|doc| doc["status"]["addresses"].is_array())).await;
     let record = world.admin().get(CONTROL_PLANES, REGIONAL, "inside").await.expect("the record").to_doc();
     let names = netns::list(&format!("ph-{}-i-", world.service.info.instance)).expect("names");
@@ -74,5 +68,33 @@ async fn clusters_and_aws_answer_inside_the_vpc() {
         let (status, body) = get(&instance, endpoint, name, &authority, "/").await;
         assert!(status >= 400 && !body.is_empty(), "{name} refuses who does not sign: {status} {body}");
     }
+    world.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_cluster_enters_its_vpc_and_leaves_it() {
+    if !sandbox::inside("vpc::a_new_cluster_enters_its_vpc_and_leaves_it") {
+        return;
+    }
+    let world = World::start().await;
+    let aws = world.administrator();
+    let cluster = world.cluster("demo").await;
+    world.until(CONTROL_PLANES, "demo", |doc| doc.is_some_and(|doc| doc["status"]["addresses"].is_array())).await;
+    let record = world.admin().get(CONTROL_PLANES, REGIONAL, "demo").await.expect("the record").to_doc();
+    let addresses = &record["status"]["addresses"];
+    assert_eq!(addresses.as_array().map(Vec::len), Some(2));
+    let kube = world.kube(&cluster, &aws);
+    let (_, endpoints) = kube.get("/api/v1/namespaces/default/endpoints/kubernetes").await;
+    let (_, slice) = kube.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes").await;
+    for at in 0..2 {
+        assert_eq!(endpoints["subsets"][0]["addresses"][at]["ip"], addresses[at], "{endpoints}");
+        assert_eq!(slice["endpoints"][at]["addresses"][0], addresses[at], "{slice}");
+    }
+    assert_eq!(endpoints["subsets"][0]["ports"][0]["port"], 443);
+    let prefix = format!("ph-{}-", world.service.info.instance);
+    assert_eq!(netns::list(&prefix).expect("names").len(), 2, "a router and a control plane");
+    aws.ok("eks", "DeleteCluster", json!({"name": "demo"})).await;
+    world.gone("demo").await;
+    assert_eq!(netns::list(&prefix).expect("names"), Vec::<String>::new());
     world.service.stop().await;
 }

@@ -63,6 +63,7 @@ impl World {
             token_audiences: audiences.clone(),
             access: Arc::new(AccessIndex::new(Policies::published())),
             caller_verifier: None,
+            kubelet: None,
         };
         let issuer = Arc::new(Issuer::new("https://issuer.example", signing, audiences));
         let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());

@@ -7,7 +7,7 @@ use serve::{Body, full};
 
 /// A refusal in a few words.
 #[derive(Debug)]
-pub(super) struct Failure(Response<Body>);
+pub(super) struct Failure(Box<Response<Body>>);
 
 impl Failure {
     pub fn new(code: u16, message: impl Into<String>) -> Self {
@@ -15,7 +15,7 @@ impl Failure {
         // Codes are constants: always valid.
         *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        Self(response)
+        Self(Box::new(response))
     }
 
     pub fn no_such_page() -> Self {
@@ -35,13 +35,13 @@ impl Failure {
     }
 
     pub fn into_response(self) -> Response<Body> {
-        self.0
+        *self.0
     }
 }
 
 impl From<streams::Refused> for Failure {
     fn from(refused: streams::Refused) -> Self {
-        Self(refused.response(full))
+        Self(Box::new(refused.response(full)))
     }
 }
 

@@ -53,6 +53,9 @@ impl From<LookupError> for Failure {
 
 impl KubeletServer {
     pub(super) fn exec(&self, target: StreamTarget, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
+        if !request.uri().query().unwrap_or_default().split('&').any(|pair| pair.starts_with("command=")) {
+            return Err(Failure::bad_request("you must specify at least one command for the container"));
+        }
         self.remote_command(Kind::Exec, &target, request)
     }
 

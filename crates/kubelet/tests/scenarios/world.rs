@@ -260,6 +260,7 @@ async fn api_server(directory: &tempfile::TempDir, runtime: &Runtime, clock: &Sh
         token_audiences: audiences.clone(),
         access: Arc::new(AccessIndex::new(Policies::published())),
         caller_verifier: None,
+        kubelet: None,
     };
     let issuer = Arc::new(Issuer::new("https://issuer.example", signing, audiences));
     let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());

@@ -28,11 +28,22 @@ pub(super) enum Head {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Control {
-    Syn { stream: u32, fin: bool, headers: Headers },
-    Reset { stream: u32 },
-    Settings { initial_window: Option<i64> },
+    Syn {
+        stream: u32,
+        fin: bool,
+        headers: Headers,
+    },
+    Reset {
+        stream: u32,
+    },
+    Settings {
+        initial_window: Option<i64>,
+    },
     Ping(u32),
-    WindowUpdate { stream: u32, bytes: i64 },
+    WindowUpdate {
+        stream: u32,
+        bytes: i64,
+    },
     /// Nothing that a server has to act on.
     Other,
 }
@@ -172,7 +183,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         let mut headers = HeaderReader::default();
-        for (kind, payload) in [(1, vec![0; 9]), (1, vec![0xff; 40]), (2, vec![]), (3, vec![0, 0]), (6, vec![]), (9, vec![0; 7])] {
+        for (kind, payload) in [(1, vec![0; 9]), (1, vec![0xff; 40]), (2, vec![]), (3, vec![0, 0]), (6, vec![]), (9, vec![0; 7])]
+        {
             assert!(control(kind, 0, &payload, &mut headers).is_err(), "{kind} {payload:?}");
         }
         assert!(head([0x80, 2, 0, 1, 0, 0, 0, 0]).is_err(), "another version");

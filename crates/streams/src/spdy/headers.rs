@@ -111,7 +111,9 @@ mod tests {
     fn blocks_share_a_history() {
         let (mut writer, mut reader) = (HeaderWriter::default(), HeaderReader::default());
         let long = "x".repeat(20_000);
-        for pairs in [vec![], vec![("streamtype", "error"), ("port", "80")], vec![("a", long.as_str())], vec![("streamtype", "data")]] {
+        for pairs in
+            [vec![], vec![("streamtype", "error"), ("port", "80")], vec![("a", long.as_str())], vec![("streamtype", "data")]]
+        {
             let headers: Headers = pairs.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
             let block = writer.write(&headers).expect("compressed");
             assert_eq!(reader.read(&block).expect("inflated"), headers);

@@ -49,7 +49,7 @@ impl Table {
     pub fn open(&self, id: u32, out: &OutSender) -> Opened {
         let mut streams = self.streams();
         // Clients use odd numbers, upwards.
-        if id % 2 == 0 || id <= streams.last {
+        if id.is_multiple_of(2) || id <= streams.last {
             return Opened::Invalid;
         }
         streams.last = id;

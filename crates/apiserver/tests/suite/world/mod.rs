@@ -89,6 +89,7 @@ impl World {
             token_audiences: vec![AUDIENCE.into()],
             access: Arc::new(AccessIndex::new(Policies::published())),
             caller_verifier: None,
+            kubelet: None,
         };
         configure(&mut config);
         let (clock, tasks, stop) = (Arc::new(TestClock::default()), TaskTracker::new(), CancellationToken::new());

@@ -66,8 +66,14 @@ fn active_by_ready_nodes_only() {
         (vec![node("i1", true), node("i2", false)], vec![status("CREATING", 1, json!([])), Step::Wait(900)]),
         (vec![node("i1", true), node("i2", true)], vec![status("ACTIVE", 2, json!([]))]),
         // A node under the name of an instance that is another's.
-        (vec![node("i1", true), json!({"metadata": {"name": "ip-i2"}, "spec": {"providerID": "aws:///a/i9"},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]}})], vec![status("CREATING", 1, json!([])), Step::Wait(900)]),
+        (
+            vec![
+                node("i1", true),
+                json!({"metadata": {"name": "ip-i2"}, "spec": {"providerID": "aws:///a/i9"},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]}}),
+            ],
+            vec![status("CREATING", 1, json!([])), Step::Wait(900)],
+        ),
     ] {
         assert_eq!(plan(&seen(group("CREATING", 2), both(), nodes.clone())), expected, "{nodes:?}");
     }

@@ -21,7 +21,8 @@ fn input(extra: Doc) -> Doc {
 #[test]
 fn what_is_refused_and_how() {
     let unsupported = |member: &str| format!("The requested value of {member} is not supported by this installation of EKS.");
-    let sizes = |min: u64, max: u64, desired: u64| json!({"scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}});
+    let sizes =
+        |min: u64, max: u64, desired: u64| json!({"scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}});
     for (extra, expected) in [
         (json!({}), String::new()),
         (json!({"instanceTypes": ["m5.large"], "labels": {"tier": "front"}, "capacityType": "ON_DEMAND"}), String::new()),

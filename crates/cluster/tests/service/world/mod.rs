@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod http;
 pub mod kube;
+pub mod nodes;
 
 use aws::Aws;
 use aws_wire::sigv4::Credentials;
@@ -27,11 +28,17 @@ pub const REGIONAL: &str = "123456789012-us-east-1";
 pub const CONTROL_PLANE_KEYS: Resource = Resource::new("eks.pilothouse.dev", "v1", "controlplanekeys");
 
 /// Everything that operations and reconcilers write.
-const RECORDS: [Resource; 13] = [
+const RECORDS: [Resource; 19] = [
     CLUSTERS,
     ACCESS_ENTRIES,
     CONTROL_PLANES,
     CONTROL_PLANE_KEYS,
+    cloud_eks::NODEGROUPS,
+    cloud_eks::UPDATES,
+    cloud_ec2::INSTANCES,
+    cloud_ec2::NETWORK_INTERFACES,
+    cloud_ec2::PRIVATE_ADDRESSES,
+    cloud_iam::INSTANCE_PROFILES,
     cloud_ec2::VPCS,
     cloud_ec2::SUBNETS,
     cloud_ec2::SECURITY_GROUPS,
