@@ -7,6 +7,7 @@ use super::observed::{CONTAINER_NAME, IMAGE, IMAGE_REF, IMAGE_SHOWN, Observed, P
 use super::security;
 use super::trouble::{CREATE, CREATE_CONFIG, RUN, Trouble};
 use crate::cgroup;
+use crate::environment::expand;
 use crate::parts::{EnvFacts, Prepared};
 use crate::pod::{ContainerView, PodView};
 use images::Image;
@@ -82,7 +83,7 @@ async fn config(
     let facts = EnvFacts { pod_ips: addresses.clone(), host_ips: cx.config.addresses.clone() };
     let env = cx.environment.build(pod, container, &facts).await.map_err(|error| refuse(error.to_string()))?;
     let mounts = cx.volumes.mounts(pod, ground.prepared, container, addresses).await.map_err(|error| refuse(error.message))?;
-    let expanded = |list: Vec<String>| list.iter().map(|text| expand(text, &env)).collect();
+    let expanded = |list: Vec<String>| list.iter().map(|text| expand(text, |name| value(&env, name))).collect();
     let log_path = log_path(cx, pod, container.name(), attempt);
     if let Some(directory) = log_path.parent() {
         tokio::fs::create_dir_all(directory).await.map_err(|error| Trouble::new(CREATE, format!("log directory: {error}")))?;
@@ -169,29 +170,8 @@ pub async fn unlink_logs(cx: &Cx, observed: &Observed, pod: &PodView) {
     }
 }
 
-/// `$(NAME)` becomes the variable's value where there is one; `$$` stands for `$`
-/// (k8s.io/kubernetes third_party/forked/golang/expansion).
-fn expand(text: &str, env: &[(String, String)]) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-        } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-            match env.iter().find(|(known, _)| known == name) {
-                Some((_, value)) => out.push_str(value),
-                None => out.push_str(&format!("$({name})")),
-            }
-            rest = after;
-        } else {
-            out.push('$');
-        }
-    }
-    out.push_str(rest);
-    out
+fn value(env: &[(String, String)], name: &str) -> Option<String> {
+    env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
 #[cfg(test)]
@@ -209,7 +189,7 @@ mod tests {
             ("$A ${A} $", "$A ${A} $"),
             ("$(A", "$(A"),
         ] {
-            assert_eq!(expand(text, &env), expected, "{text}");
+            assert_eq!(expand(text, |name| value(&env, name)), expected, "{text}");
         }
     }
 }

@@ -64,7 +64,7 @@ async fn init_containers_run_in_order_and_sidecars_stay() {
         if name.starts_with("init") {
             exits(1, 0)
         } else if name == "main" {
-            exits(5, 0)
+            exits(300, 0)
         } else {
             for_ever()
         }

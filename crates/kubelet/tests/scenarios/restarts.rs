@@ -22,7 +22,7 @@ fn identity(pod: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_new_kubelet_adopts_what_runs() {
-    let mut world = World::run(|name, _| if name == "brief" { exits(5, 5) } else { for_ever() }).await;
+    let mut world = World::run(|name, _| if name == "brief" { exits(300, 5) } else { for_ever() }).await;
     world.pod("web", web()).await;
     let brief = json!({ "restartPolicy": "Never", "containers": [{ "name": "brief", "image": "busybox:1" }] });
     let before = identity(&world.pod_until("web", ready).await);
@@ -30,7 +30,7 @@ async fn a_new_kubelet_adopts_what_runs() {
     world.pod_until("brief", ready).await;
     world.stop_kubelet().await;
     // While nobody looks one container ends.
-    tokio::time::advance(std::time::Duration::from_secs(10)).await;
+    tokio::time::advance(std::time::Duration::from_secs(400)).await;
     world.start_kubelet();
     let brief = world.pod_until("brief", |pod| phase(pod) == "Failed").await;
     assert_eq!(text(&brief, "/status/containerStatuses/0/state/terminated/exitCode"), "5");
