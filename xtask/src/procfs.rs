@@ -84,7 +84,9 @@ pub fn cgroups() -> BTreeSet<String> {
 pub fn all() -> BTreeSet<String> {
     let own = std::process::id();
     let pids = entries("/proc").into_iter().filter_map(|name| name.parse::<u32>().ok());
-    pids.filter(|pid| *pid != own && parent(*pid) != Some(own)).map(|pid| format!("{pid} {}", command_line(pid).join(" "))).collect()
+    pids.filter(|pid| *pid != own && parent(*pid) != Some(own))
+        .map(|pid| format!("{pid} {}", command_line(pid).join(" ")))
+        .collect()
 }
 
 fn parent(pid: u32) -> Option<u32> {

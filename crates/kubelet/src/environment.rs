@@ -29,7 +29,13 @@ impl ApiEnvironment {
     }
 
     /// None: there is none, and that is allowed.
-    async fn source(&self, resource: Resource, kind: &str, pod: &PodView, reference: &Doc) -> Result<Option<Arc<Object>>, EnvError> {
+    async fn source(
+        &self,
+        resource: Resource,
+        kind: &str,
+        pod: &PodView,
+        reference: &Doc,
+    ) -> Result<Option<Arc<Object>>, EnvError> {
         let name = reference["name"].as_str().unwrap_or_default();
         let found = self.client.find(resource, pod.namespace(), name).await.map_err(|status| EnvError(status.to_string()))?;
         match found {
@@ -38,7 +44,13 @@ impl ApiEnvironment {
         }
     }
 
-    async fn value(&self, pod: &PodView, container: ContainerView<'_>, facts: &EnvFacts, from: &Doc) -> Result<Option<String>, EnvError> {
+    async fn value(
+        &self,
+        pod: &PodView,
+        container: ContainerView<'_>,
+        facts: &EnvFacts,
+        from: &Doc,
+    ) -> Result<Option<String>, EnvError> {
         if let Some(path) = from["fieldRef"]["fieldPath"].as_str() {
             return fields::field(pod, facts, path).map(Some).map_err(EnvError);
         }
@@ -112,7 +124,10 @@ fn variables_of(service: &Doc, out: &mut BTreeMap<String, String>) {
     out.insert(format!("{prefix}_SERVICE_HOST"), ip.to_owned());
     out.insert(format!("{prefix}_SERVICE_PORT"), number(&ports[0]).to_string());
     for port in ports.iter().filter(|port| port["name"].as_str().is_some_and(|name| !name.is_empty())) {
-        out.insert(format!("{prefix}_SERVICE_PORT_{}", upper(port["name"].as_str().unwrap_or_default())), number(port).to_string());
+        out.insert(
+            format!("{prefix}_SERVICE_PORT_{}", upper(port["name"].as_str().unwrap_or_default())),
+            number(port).to_string(),
+        );
     }
     for (index, port) in ports.iter().enumerate() {
         let protocol = port["protocol"].as_str().unwrap_or("TCP");
@@ -154,7 +169,12 @@ pub fn expand(text: &str, known: impl Fn(&str) -> Option<String>) -> String {
 
 #[async_trait::async_trait]
 impl Environment for ApiEnvironment {
-    async fn build(&self, pod: &PodView, container: ContainerView<'_>, facts: &EnvFacts) -> Result<Vec<(String, String)>, EnvError> {
+    async fn build(
+        &self,
+        pod: &PodView,
+        container: ContainerView<'_>,
+        facts: &EnvFacts,
+    ) -> Result<Vec<(String, String)>, EnvError> {
         let services = self.services(pod).await?;
         let mut out = Variables::default();
         for from in items(&container.doc()["envFrom"]) {
@@ -228,15 +248,18 @@ mod tests {
         variables_of(&service, &mut out);
         variables_of(&json!({"metadata": {"name": "headless"}, "spec": {"clusterIP": "None", "ports": [{"port": 1}]}}), &mut out);
         let text: Vec<String> = out.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(text, [
-            "MY_DB_PORT=tcp://10.0.0.9:5432",
-            "MY_DB_PORT_5432_TCP=tcp://10.0.0.9:5432",
-            "MY_DB_PORT_5432_TCP_ADDR=10.0.0.9",
-            "MY_DB_PORT_5432_TCP_PORT=5432",
-            "MY_DB_PORT_5432_TCP_PROTO=tcp",
-            "MY_DB_SERVICE_HOST=10.0.0.9",
-            "MY_DB_SERVICE_PORT=5432",
-            "MY_DB_SERVICE_PORT_SQL=5432",
-        ]);
+        assert_eq!(
+            text,
+            [
+                "MY_DB_PORT=tcp://10.0.0.9:5432",
+                "MY_DB_PORT_5432_TCP=tcp://10.0.0.9:5432",
+                "MY_DB_PORT_5432_TCP_ADDR=10.0.0.9",
+                "MY_DB_PORT_5432_TCP_PORT=5432",
+                "MY_DB_PORT_5432_TCP_PROTO=tcp",
+                "MY_DB_SERVICE_HOST=10.0.0.9",
+                "MY_DB_SERVICE_PORT=5432",
+                "MY_DB_SERVICE_PORT_SQL=5432",
+            ]
+        );
     }
 }

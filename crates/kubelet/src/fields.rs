@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn resources_are_rounded_up() {
-        let container = json!({"name": "c", "resources": {"limits": {"memory": "32Mi", "cpu": "1500m"}, "requests": {"cpu": "250m"}}});
+        let container =
+            json!({"name": "c", "resources": {"limits": {"memory": "32Mi", "cpu": "1500m"}, "requests": {"cpu": "250m"}}});
         let view = ContainerView::new(ContainerKind::App, &container);
         let config = crate::Config::new("node", "/nowhere");
         for (selector, expected) in [

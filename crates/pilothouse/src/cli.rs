@@ -37,7 +37,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  pilothouse up --state-dir ./state --port 4570 --detach")]
     Up(Up),
     /// Stop the service; instances and their containers go on running, and the next `up` takes them over
-    #[command(after_help = "Example:\n  pilothouse down --purge    also ends instances and removes clusters, credentials and all other state")]
+    #[command(
+        after_help = "Example:\n  pilothouse down --purge    also ends instances and removes clusters, credentials and all other state"
+    )]
     Down(Down),
     /// Print the exports that point a shell's AWS clients at the service
     #[command(after_help = "Example:\n  eval \"$(pilothouse env)\"")]

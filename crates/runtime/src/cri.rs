@@ -257,10 +257,19 @@ pub struct ExecConfig {
 /// Something changed; the reader asks for the status. Hints only: who missed some lists everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuntimeEvent {
-    ContainerStarted { pod_uid: String, container: String },
-    ContainerExited { pod_uid: String, container: String },
+    ContainerStarted {
+        pod_uid: String,
+        container: String,
+    },
+    ContainerExited {
+        pod_uid: String,
+        container: String,
+    },
     /// The shim is gone.
-    SandboxGone { pod_uid: String, sandbox: String },
+    SandboxGone {
+        pod_uid: String,
+        sandbox: String,
+    },
 }
 
 /// All calls can be repeated: stopping what is stopped and removing what is gone is success.

@@ -225,7 +225,12 @@ impl Embedded {
     }
 
     /// One exchange with a shim. The connection comes back for what follows.
-    async fn ask_on(&self, directory: SandboxDir, request: Request, give: Vec<OwnedFd>) -> Result<(UnixStream, Reply, Vec<OwnedFd>)> {
+    async fn ask_on(
+        &self,
+        directory: SandboxDir,
+        request: Request,
+        give: Vec<OwnedFd>,
+    ) -> Result<(UnixStream, Reply, Vec<OwnedFd>)> {
         let exchange = move || -> io::Result<(UnixStream, Option<(Reply, Vec<OwnedFd>)>)> {
             let stream = node_os::unix::connect_in(directory.path(), SOCKET)?;
             let raw: Vec<RawFd> = give.iter().map(AsRawFd::as_raw_fd).collect();
@@ -598,7 +603,9 @@ mod tests {
 
     #[test]
     fn signals_have_several_names() {
-        for (name, signal) in [("SIGQUIT", Signal::SIGQUIT), ("HUP", Signal::SIGHUP), ("9", Signal::SIGKILL), ("RTMIN+3", Signal::SIGTERM)] {
+        for (name, signal) in
+            [("SIGQUIT", Signal::SIGQUIT), ("HUP", Signal::SIGHUP), ("9", Signal::SIGKILL), ("RTMIN+3", Signal::SIGTERM)]
+        {
             assert_eq!(signal_named(name), signal, "{name}");
         }
     }

@@ -17,16 +17,32 @@ const MAX_DESCRIPTORS: usize = 3;
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
     Create(Box<ContainerConfig>),
-    Start { id: String },
+    Start {
+        id: String,
+    },
     /// To the container's first process.
-    Signal { id: String, signal: i32 },
-    Remove { id: String },
+    Signal {
+        id: String,
+        signal: i32,
+    },
+    Remove {
+        id: String,
+    },
     List,
-    Update { id: String, resources: Resources },
+    Update {
+        id: String,
+        resources: Resources,
+    },
     /// With as many descriptors as streams are wanted. A terminal comes back with the answer instead.
-    Exec { id: String, config: ExecConfig },
+    Exec {
+        id: String,
+        config: ExecConfig,
+    },
     /// As for an exec.
-    Attach { id: String, config: ExecConfig },
+    Attach {
+        id: String,
+        config: ExecConfig,
+    },
     Subscribe,
     /// Kills every container and ends the shim.
     Stop,
@@ -40,7 +56,10 @@ pub enum Reply {
     /// How an exec ended; follows [`Reply::Done`] on the same connection.
     Exited(i32),
     /// On a connection that subscribed: this container's state has changed.
-    Changed { id: String, running: bool },
+    Changed {
+        id: String,
+        running: bool,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

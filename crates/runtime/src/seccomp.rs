@@ -13,9 +13,29 @@ const BY_CAPABILITY: &[(&str, &[&str])] = &[
     (
         "SYS_ADMIN",
         &[
-            "bpf", "clone", "clone3", "fanotify_init", "fsconfig", "fsmount", "fsopen", "fspick", "lookup_dcookie", "mount",
-            "mount_setattr", "move_mount", "open_tree", "perf_event_open", "quotactl", "quotactl_fd", "setdomainname",
-            "sethostname", "setns", "syslog", "umount", "umount2", "unshare",
+            "bpf",
+            "clone",
+            "clone3",
+            "fanotify_init",
+            "fsconfig",
+            "fsmount",
+            "fsopen",
+            "fspick",
+            "lookup_dcookie",
+            "mount",
+            "mount_setattr",
+            "move_mount",
+            "open_tree",
+            "perf_event_open",
+            "quotactl",
+            "quotactl_fd",
+            "setdomainname",
+            "sethostname",
+            "setns",
+            "syslog",
+            "umount",
+            "umount2",
+            "unshare",
         ],
     ),
     ("SYS_BOOT", &["reboot"]),
@@ -69,7 +89,11 @@ pub fn runtime_default(capabilities: &[String]) -> Value {
 }
 
 fn architectures() -> &'static [&'static str] {
-    if cfg!(target_arch = "aarch64") { &["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"] } else { &["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"] }
+    if cfg!(target_arch = "aarch64") {
+        &["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
+    } else {
+        &["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +109,16 @@ mod tests {
     #[test]
     fn what_only_capabilities_open_is_shut() {
         let plain = runtime_default(&["CHOWN".into()]);
-        for (name, open) in [("read", true), ("openat2", true), ("mount", false), ("reboot", false), ("bpf", false), ("keyctl", false), ("unshare", false), ("clone", false)] {
+        for (name, open) in [
+            ("read", true),
+            ("openat2", true),
+            ("mount", false),
+            ("reboot", false),
+            ("bpf", false),
+            ("keyctl", false),
+            ("unshare", false),
+            ("clone", false),
+        ] {
             assert_eq!(allows(&plain, name), open, "{name}");
         }
         let admin = runtime_default(&["SYS_ADMIN".into()]);

@@ -8,12 +8,34 @@ use std::path::Path;
 
 /// What a container may do that asks for nothing: containerd's list.
 pub const DEFAULT_CAPABILITIES: &[&str] = &[
-    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
-    "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
 ];
 const MASKED_PATHS: &[&str] = &[
-    "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-    "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
 ];
 const READONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -39,11 +61,8 @@ pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<V
         None => json!({"type": "pid"}),
     };
     let namespaces = json!([{"type": "mount"}, processes]);
-    let devices = if security.privileged {
-        json!([{"allow": true, "access": "rwm"}])
-    } else {
-        json!([{"allow": false, "access": "rwm"}])
-    };
+    let devices =
+        if security.privileged { json!([{"allow": true, "access": "rwm"}]) } else { json!([{"allow": false, "access": "rwm"}]) };
     let mut linux = json!({
         "namespaces": namespaces,
         "cgroupsPath": Path::new("/").join(around.cgroup),
@@ -158,7 +177,9 @@ fn profile(seccomp: &Seccomp, capabilities: &[String]) -> Result<Option<Value>> 
 pub fn resources(resources: &Resources, devices: &Value) -> Value {
     let mut out = json!({"devices": devices});
     let mut cpu = json!({});
-    for (name, value) in [("shares", resources.cpu_shares as i64), ("quota", resources.cpu_quota_us), ("period", resources.cpu_period_us as i64)] {
+    for (name, value) in
+        [("shares", resources.cpu_shares as i64), ("quota", resources.cpu_quota_us), ("period", resources.cpu_period_us as i64)]
+    {
         if value > 0 {
             cpu[name] = value.into();
         }
@@ -179,7 +200,8 @@ pub fn resources(resources: &Resources, devices: &Value) -> Value {
 fn standard_mounts(container: &ContainerConfig) -> Vec<Value> {
     let privileged = container.security.privileged;
     let writable = if privileged { "rw" } else { "ro" };
-    let mount = |path: &str, kind: &str, options: &[&str]| json!({"destination": path, "type": kind, "source": kind, "options": options});
+    let mount =
+        |path: &str, kind: &str, options: &[&str]| json!({"destination": path, "type": kind, "source": kind, "options": options});
     let all = [
         mount("/proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount("/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -189,7 +211,9 @@ fn standard_mounts(container: &ContainerConfig) -> Vec<Value> {
         mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", writable]),
         mount("/sys/fs/cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", writable]),
     ];
-    let replaced = |value: &Value| container.mounts.iter().any(|own| Path::new(value["destination"].as_str().unwrap_or_default()) == own.container_path);
+    let replaced = |value: &Value| {
+        container.mounts.iter().any(|own| Path::new(value["destination"].as_str().unwrap_or_default()) == own.container_path)
+    };
     all.into_iter().filter(|value| !replaced(value)).collect()
 }
 
@@ -283,7 +307,12 @@ mod tests {
     #[test]
     fn a_mount_of_the_pods_own_takes_the_place_of_a_standard_one() {
         let mut asked = container();
-        asked.mounts = vec![Mount { host_path: "/h".into(), container_path: "/dev/shm".into(), readonly: true, propagation: Propagation::None }];
+        asked.mounts = vec![Mount {
+            host_path: "/h".into(),
+            container_path: "/dev/shm".into(),
+            readonly: true,
+            propagation: Propagation::None,
+        }];
         let around = Surroundings {
             identity: &Identity::default(),
             rootfs: Path::new("/r"),
@@ -292,8 +321,12 @@ mod tests {
             first_process: None,
         };
         let spec = build(&asked, &around).expect("a specification");
-        let at_shm: Vec<&Value> = spec["mounts"].as_array().expect("mounts").iter().filter(|m| m["destination"] == "/dev/shm").collect();
-        assert_eq!(at_shm, [&json!({"destination": "/dev/shm", "type": "bind", "source": "/h", "options": ["rbind", "rprivate", "ro"]})]);
+        let at_shm: Vec<&Value> =
+            spec["mounts"].as_array().expect("mounts").iter().filter(|m| m["destination"] == "/dev/shm").collect();
+        assert_eq!(
+            at_shm,
+            [&json!({"destination": "/dev/shm", "type": "bind", "source": "/h", "options": ["rbind", "rprivate", "ro"]})]
+        );
         assert_eq!(spec["linux"]["cgroupsPath"], "/p/c");
         assert_eq!(spec["linux"]["namespaces"], json!([{"type": "mount"}, {"type": "pid"}]));
         let _parsed: oci_spec::runtime::Spec = serde_json::from_value(spec).expect("the library's own form");

@@ -22,7 +22,8 @@ pub fn resolve(passwd: &str, group: &str, image_user: &str, security: &SecurityC
         },
     };
     let user = if user.is_empty() { "0".to_owned() } else { user };
-    let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|f| f.len() >= 6 && is_named(&user, f[0], f[2]));
+    let entry =
+        passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|f| f.len() >= 6 && is_named(&user, f[0], f[2]));
     let number = |text: &str| text.parse::<u32>().ok();
     let uid = entry.as_ref().and_then(|fields| number(fields[2])).or_else(|| number(&user));
     let uid = uid.ok_or_else(|| Error::Create(format!("unable to find user {user}: no matching entries in passwd file")))?;
@@ -79,7 +80,12 @@ mod tests {
             ("web", SecurityContext { run_as_user: Some(7), ..plain.clone() }, identity(7, 0, &[], "/")),
             (
                 "",
-                SecurityContext { run_as_user: Some(33), run_as_group: Some(9), supplemental_groups: vec![2, 1], ..plain.clone() },
+                SecurityContext {
+                    run_as_user: Some(33),
+                    run_as_group: Some(9),
+                    supplemental_groups: vec![2, 1],
+                    ..plain.clone()
+                },
                 identity(33, 9, &[1, 2, 40], "/srv"),
             ),
         ] {

@@ -109,7 +109,11 @@ async fn one_by_one(target: &Target, node: &str, report: &mut Report) -> Result<
         }
         delete(&mut writer, &name).await?;
     }
-    report.add("the first pod of a node, image cached: create to Running seen by a watch", "<= 1 s", format!("{:.0} ms", first.unwrap_or(f64::NAN)));
+    report.add(
+        "the first pod of a node, image cached: create to Running seen by a watch",
+        "<= 1 s",
+        format!("{:.0} ms", first.unwrap_or(f64::NAN)),
+    );
     for (what, goal) in [(RUNNING, "p50 <= 40 ms in the node's half, p99 <= 150 ms"), (SANDBOX, "-"), (CREATED, "-")] {
         let samples = sorted(milestones.0.remove(what).unwrap_or_default()); // a stage that no event showed: NaN
         let here = format!("p50 {:.1} ms, p99 {:.1} ms", percentile(&samples, 0.5), percentile(&samples, 0.99));
@@ -148,7 +152,11 @@ async fn all_at_once(world: &World, target: &Target, node: &str, report: &mut Re
     for role in ["node", "shim"] {
         let sizes: Vec<f64> = procfs::role(&world.binary, role).into_iter().filter_map(procfs::pss_mib).collect();
         let mean = sizes.iter().sum::<f64>() / sizes.len() as f64;
-        report.add(format!("PSS per {role} process, {AT_ONCE} pods running"), "-", format!("{mean:.1} MiB ({} processes)", sizes.len()));
+        report.add(
+            format!("PSS per {role} process, {AT_ONCE} pods running"),
+            "-",
+            format!("{mean:.1} MiB ({} processes)", sizes.len()),
+        );
     }
     for number in 0..AT_ONCE {
         delete(&mut writer, &format!("burst-{number}")).await?;

@@ -32,7 +32,8 @@ fn inside(test: &str) -> bool {
         eprintln!("skipped: namespaces cannot be made here");
         return false;
     }
-    let script = format!("ip link set lo up && mount -t tmpfs none /run && exec {} --exact {name} --nocapture", program.display());
+    let script =
+        format!("ip link set lo up && mount -t tmpfs none /run && exec {} --exact {name} --nocapture", program.display());
     let status = Command::new("unshare").args(namespaces).args(["sh", "-c", &script]).env(INSIDE, "1").status();
     assert!(status.expect("unshare").success(), "{name} failed inside");
     false

@@ -144,7 +144,8 @@ mod tests {
         assert_eq!(fs::read_to_string(root.join("d/b")).expect("read"), "2");
         assert!(write(&root, &payload(&[("a", "3")]), None, "t1").expect("written"));
         assert_eq!(fs::read_to_string(root.join("a")).expect("read"), "3");
-        let mut names: Vec<String> = fs::read_dir(&root).expect("names").map(|e| e.expect("a name").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> =
+            fs::read_dir(&root).expect("names").map(|e| e.expect("a name").file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         assert_eq!(names, ["..data", "..t1.1", "a"]);
         assert!(write(&root, &payload(&[("../x", "")]), None, "t4").is_err());

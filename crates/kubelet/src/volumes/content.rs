@@ -33,7 +33,8 @@ pub struct Content {
 pub async fn of(origins: &Origins<'_>, pod: &PodView, volume: &Doc) -> Result<Option<Content>, String> {
     let mut content = Content::default();
     if volume["configMap"].is_object() {
-        keys(origins, pod, &volume["configMap"], Kind::ConfigMap, mode(&volume["configMap"]["defaultMode"]), &mut content).await?;
+        keys(origins, pod, &volume["configMap"], Kind::ConfigMap, mode(&volume["configMap"]["defaultMode"]), &mut content)
+            .await?;
     } else if volume["secret"].is_object() {
         let mut source = volume["secret"].clone();
         source["name"] = source["secretName"].clone();
@@ -91,7 +92,14 @@ impl Kind {
     }
 }
 
-async fn keys(origins: &Origins<'_>, pod: &PodView, source: &Doc, kind: Kind, default: u32, content: &mut Content) -> Result<(), String> {
+async fn keys(
+    origins: &Origins<'_>,
+    pod: &PodView,
+    source: &Doc,
+    kind: Kind,
+    default: u32,
+    content: &mut Content,
+) -> Result<(), String> {
     let name = source["name"].as_str().unwrap_or_default();
     let optional = source["optional"] == true;
     let watched = origins.sources.follow(kind.resource(), pod.namespace(), name)?;
@@ -112,7 +120,13 @@ async fn keys(origins: &Origins<'_>, pod: &PodView, source: &Doc, kind: Kind, de
         match values.remove(key) {
             Some(bytes) => drop(content.payload.insert(path.into(), Entry { bytes, mode: mode_or(&item["mode"], default) })),
             None if optional => {}
-            None => return Err(format!("{} references non-existent {} key: {key}", kind.word(), if kind == Kind::Secret { "secret" } else { "config" })),
+            None => {
+                return Err(format!(
+                    "{} references non-existent {} key: {key}",
+                    kind.word(),
+                    if kind == Kind::Secret { "secret" } else { "config" }
+                ));
+            }
         }
     }
     Ok(())

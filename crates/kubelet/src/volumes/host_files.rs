@@ -75,11 +75,7 @@ fn cluster(config: &Config, pod: &PodView, node: Resolver) -> Resolver {
     let domain = &config.cluster_domain;
     let mut searches = vec![format!("{}.svc.{domain}", pod.namespace()), format!("svc.{domain}"), domain.clone()];
     add(&mut searches, node.searches);
-    Resolver {
-        servers: config.cluster_dns.iter().map(IpAddr::to_string).collect(),
-        searches,
-        options: vec!["ndots:5".into()],
-    }
+    Resolver { servers: config.cluster_dns.iter().map(IpAddr::to_string).collect(), searches, options: vec!["ndots:5".into()] }
 }
 
 fn add(list: &mut Vec<String>, more: Vec<String>) {
@@ -135,7 +131,8 @@ mod tests {
         config.cluster_dns = vec![[10, 100, 0, 10].into()];
         config.cluster_domain = "cluster.local".into();
         std::fs::create_dir(root.path().join("etc")).expect("a directory");
-        std::fs::write(root.path().join("etc/resolv.conf"), "search ec2.internal\nnameserver 172.31.0.2\noptions timeout:2\n").expect("a file");
+        std::fs::write(root.path().join("etc/resolv.conf"), "search ec2.internal\nnameserver 172.31.0.2\noptions timeout:2\n")
+            .expect("a file");
         let text = |spec| resolv_conf(&config, &PodView::new(json!({"metadata": {"namespace": "site"}, "spec": spec})));
         let first = "search site.svc.cluster.local svc.cluster.local cluster.local ec2.internal\nnameserver 10.100.0.10\noptions ndots:5\n";
         let node = "search ec2.internal\nnameserver 172.31.0.2\noptions timeout:2\n";
@@ -163,6 +160,9 @@ mod tests {
         }));
         let text = hosts(&config, &pod, &[[10, 0, 0, 1].into()]);
         assert!(text.starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"), "{text}");
-        assert!(text.ends_with("10.0.0.1\tp.sub.n.svc.cluster.local\tp\n\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n"), "{text}");
+        assert!(
+            text.ends_with("10.0.0.1\tp.sub.n.svc.cluster.local\tp\n\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n"),
+            "{text}"
+        );
     }
 }

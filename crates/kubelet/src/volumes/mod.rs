@@ -116,7 +116,9 @@ impl Inner {
         let mut receivers: Vec<_> = followed.iter().map(|watched| watched.changes()).collect();
         receivers.iter_mut().for_each(|receiver| drop(receiver.borrow_and_update()));
         let changed = futures::future::select_all(
-            receivers.iter_mut().map(|receiver| Box::pin(receiver.changed()) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>)
+            receivers
+                .iter_mut()
+                .map(|receiver| Box::pin(receiver.changed()) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>)
                 .chain([Box::pin(std::future::pending()) as _]),
         );
         let renewal = self.tokens.renewal(pod_uid).map(Duration::from_secs);
@@ -127,14 +129,22 @@ impl Inner {
     }
 
     /// Host path of a mount, with what a subPath chooses inside the volume.
-    fn source(&self, pod: &PodView, directory: &Path, mount: &Doc, environment: &[(String, String)]) -> Result<PathBuf, VolumeError> {
+    fn source(
+        &self,
+        pod: &PodView,
+        directory: &Path,
+        mount: &Doc,
+        environment: &[(String, String)],
+    ) -> Result<PathBuf, VolumeError> {
         let expression = text(&mount["subPathExpr"]);
         let known = |name: &str| environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let path = if expression.is_empty() { text(&mount["subPath"]).to_owned() } else { expand(expression, known) };
         if path.is_empty() {
             return Ok(directory.to_owned());
         }
-        let failed = |why: String| VolumeError { message: format!("failed to prepare subPath for volumeMount {:?} of container: {why}", text(&mount["name"])) };
+        let failed = |why: String| VolumeError {
+            message: format!("failed to prepare subPath for volumeMount {:?} of container: {why}", text(&mount["name"])),
+        };
         let volume = pod.volumes().iter().find(|volume| volume["name"] == mount["name"]);
         let content = volume.is_some_and(|volume| plugin(volume).is_some() && !volume["emptyDir"].is_object());
         // Files that the kubelet itself writes are links of its own making.
@@ -186,15 +196,23 @@ impl Volumes for NodeVolumes {
             let Some((plugin, memory)) = plugin(volume) else {
                 let kind = volume.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).find(|key| *key != "name");
                 let kind = kind.unwrap_or("unknown");
-                return Err(setup_failed(name, &format!("no volume plugin matched: volumes of kind {kind} are not supported by this node")));
+                return Err(setup_failed(
+                    name,
+                    &format!("no volume plugin matched: volumes of kind {kind} are not supported by this node"),
+                ));
             };
             let path = base.join("volumes").join(format!("kubernetes.io~{plugin}")).join(name);
             let empty = volume["emptyDir"].is_object();
             let mode = if empty { 0o777 } else { 0o755 };
             directory(&path, mode).map_err(failed)?;
             if memory {
-                let limit = quantity(&volume["emptyDir"]["sizeLimit"]).map_or(0, |limit| u64::try_from(limit.value()).unwrap_or(0));
-                prepared.tmpfs.push(Tmpfs { path: path.clone(), size_bytes: limit, mode: if empty { 0o1777 & 0o777 } else { mode } });
+                let limit =
+                    quantity(&volume["emptyDir"]["sizeLimit"]).map_or(0, |limit| u64::try_from(limit.value()).unwrap_or(0));
+                prepared.tmpfs.push(Tmpfs {
+                    path: path.clone(),
+                    size_bytes: limit,
+                    mode: if empty { 0o1777 & 0o777 } else { mode },
+                });
             } else if let (true, Some(group)) = (empty, pod.fs_group().and_then(|group| u32::try_from(group).ok())) {
                 atomic::own(&path, group, 0o660).map_err(failed)?;
             }
@@ -259,7 +277,9 @@ impl Volumes for NodeVolumes {
         for mount in items(&container.doc()["volumeMounts"]) {
             let name = text(&mount["name"]);
             let Some(directory) = prepared.directories.get(name) else {
-                return Err(VolumeError { message: format!("cannot find volume {name:?} to mount into container {:?}", container.name()) });
+                return Err(VolumeError {
+                    message: format!("cannot find volume {name:?} to mount into container {:?}", container.name()),
+                });
             };
             out.push(Mount {
                 host_path: inner.source(pod, directory, mount, &plain)?,
@@ -288,7 +308,13 @@ impl Volumes for NodeVolumes {
 
 impl Inner {
     /// What the kubelet itself puts into a container, unless the pod mounts something of its own there.
-    fn own_files(&self, pod: &PodView, container: ContainerView<'_>, addresses: &[IpAddr], taken: &[Mount]) -> io::Result<Vec<Mount>> {
+    fn own_files(
+        &self,
+        pod: &PodView,
+        container: ContainerView<'_>,
+        addresses: &[IpAddr],
+        taken: &[Mount],
+    ) -> io::Result<Vec<Mount>> {
         let base = self.pod_directory(pod.uid());
         let mut out = Vec::new();
         let free = |path: &str| !taken.iter().any(|mount| mount.container_path == Path::new(path));

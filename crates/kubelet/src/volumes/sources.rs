@@ -75,7 +75,13 @@ impl Sources {
     }
 }
 
-async fn run(client: &Client, resource: Resource, namespace: &str, name: &str, sender: &watch::Sender<Option<Result<Value, Status>>>) {
+async fn run(
+    client: &Client,
+    resource: Resource,
+    namespace: &str,
+    name: &str,
+    sender: &watch::Sender<Option<Result<Value, Status>>>,
+) {
     loop {
         if let Err(status) = once(client, resource, namespace, name, sender).await {
             tracing::debug!(%status, namespace, name, "an object is not followed");

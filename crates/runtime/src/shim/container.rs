@@ -83,8 +83,15 @@ impl Container {
         };
         let spec = spec::build(&config, &around)?;
         let process = spec["process"].clone();
-        let environment: Vec<String> = serde_json::from_value(process["env"].clone()).map_err(|e| Error::Internal(e.to_string()))?;
-        root::check_program(&rootfs, &config, process["args"][0].as_str().unwrap_or_default(), &environment, process["cwd"].as_str().unwrap_or("/"))?;
+        let environment: Vec<String> =
+            serde_json::from_value(process["env"].clone()).map_err(|e| Error::Internal(e.to_string()))?;
+        root::check_program(
+            &rootfs,
+            &config,
+            process["args"][0].as_str().unwrap_or_default(),
+            &environment,
+            process["cwd"].as_str().unwrap_or("/"),
+        )?;
         write_json(&directory.path().join("config.json"), &spec).map_err(io_error)?;
         cgroup.create(&Limits::default()).map_err(io_error)?;
         let log = Log::open(&config.log_path, config.log_max_bytes, config.log_max_files).map_err(io_error)?;
@@ -318,7 +325,8 @@ pub fn descriptor_of_terminal(listener: &UnixListener, path: &Path) -> Result<Ow
     let mut space = nix::cmsg_space!([RawFd; 1]);
     let mut byte = [0; 64];
     let mut into = [IoSliceMut::new(&mut byte)];
-    let message = recvmsg::<()>(stream.as_raw_fd(), &mut into, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC).map_err(|e| io_error(e.into()))?;
+    let message = recvmsg::<()>(stream.as_raw_fd(), &mut into, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)
+        .map_err(|e| io_error(e.into()))?;
     for control in message.cmsgs().map_err(|e| io_error(e.into()))? {
         if let ControlMessageOwned::ScmRights(descriptors) = control
             && let Some(fd) = descriptors.first()

@@ -22,7 +22,12 @@ pub struct Exec {
 }
 
 /// `descriptors`: as many as streams are wanted, in their order. A terminal comes back instead.
-pub fn start(container: &Container, config: &ExecConfig, number: usize, descriptors: Vec<OwnedFd>) -> Result<(Exec, Option<OwnedFd>)> {
+pub fn start(
+    container: &Container,
+    config: &ExecConfig,
+    number: usize,
+    descriptors: Vec<OwnedFd>,
+) -> Result<(Exec, Option<OwnedFd>)> {
     if container.status.state != ContainerState::Running {
         return Err(Error::Internal(format!("container {} is not running", container.status.config.id)));
     }
@@ -36,7 +41,8 @@ pub fn start(container: &Container, config: &ExecConfig, number: usize, descript
     root::check_program(inside.as_ref(), &seen, program, &environment, process["cwd"].as_str().unwrap_or("/"))?;
     let path = container.directory.path().join(format!("exec-{number}.json"));
     write_json(&path, &process).map_err(io_error)?;
-    let (mut streams, null) = (descriptors.into_iter(), || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from));
+    let (mut streams, null) =
+        (descriptors.into_iter(), || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from));
     let mut next = |wanted: bool| match (wanted && !config.tty).then(|| streams.next()).flatten() {
         Some(fd) => Ok(fd),
         None => null().map_err(io_error),

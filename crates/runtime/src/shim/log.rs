@@ -101,7 +101,8 @@ impl Log {
 
     /// Renames as the kubelet does: `0.log.20260101-120000`, and removes the oldest.
     fn rotate(&mut self, now_ns: i64) -> io::Result<()> {
-        let stamp = jiff::Timestamp::from_nanosecond(i128::from(now_ns)).unwrap_or_default().strftime("%Y%m%d-%H%M%S").to_string();
+        let stamp =
+            jiff::Timestamp::from_nanosecond(i128::from(now_ns)).unwrap_or_default().strftime("%Y%m%d-%H%M%S").to_string();
         let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mut rotated = self.path.with_file_name(format!("{name}.{stamp}"));
         let mut number = 1;
@@ -187,7 +188,10 @@ mod tests {
             let line = format!("line {number} {}\n", "x".repeat(60));
             log.write(Stream::Stdout, line.as_bytes(), NOW + number * 1_000_000_000).expect("written");
         }
-        let mut names: Vec<String> = fs::read_dir(&directory).expect("files").map(|e| e.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = fs::read_dir(&directory)
+            .expect("files")
+            .map(|e| e.expect("a file").file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         assert_eq!(names, ["0.log", "0.log.20260101-000018", "0.log.20260101-000019"]);
         fs::remove_dir_all(directory).expect("removed");

@@ -43,7 +43,18 @@ pub fn main(directory: &Path) -> std::result::Result<(), String> {
         // Whoever started this waits for the connection, and then finds everything there.
         drop(node_os::unix::connect_in(directory.path(), READY));
         let capabilities = sandbox::available_capabilities();
-        Ok(Shim { directory: directory.clone(), file, listener, capabilities, first_process, containers: BTreeMap::new(), execs: Vec::new(), exec_number: 0, subscribers: Vec::new(), stopping: false })
+        Ok(Shim {
+            directory: directory.clone(),
+            file,
+            listener,
+            capabilities,
+            first_process,
+            containers: BTreeMap::new(),
+            execs: Vec::new(),
+            exec_number: 0,
+            subscribers: Vec::new(),
+            stopping: false,
+        })
     };
     start().and_then(Shim::run).map_err(|error| error.to_string())
 }
@@ -178,7 +189,8 @@ impl Shim {
     }
 
     fn serve(&mut self, stream: UnixStream) {
-        let limits = stream.set_read_timeout(Some(REQUEST_TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(REQUEST_TIMEOUT)));
+        let limits =
+            stream.set_read_timeout(Some(REQUEST_TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(REQUEST_TIMEOUT)));
         let request = limits.and_then(|()| receive::<Request>(&stream));
         match request {
             Ok(Some((request, descriptors))) => self.answer(stream, request, descriptors),
@@ -194,7 +206,9 @@ impl Shim {
             Request::Signal { id, signal } => self.find(&id).and_then(|container| container.signal(signal)).map(|()| Reply::Done),
             Request::Remove { id } => self.remove(&id).map(|()| Reply::Done),
             Request::List => Ok(Reply::Containers(self.containers.values().map(|container| container.status.clone()).collect())),
-            Request::Update { id, resources } => self.find(&id).and_then(|container| container.update(&resources)).map(|()| Reply::Done),
+            Request::Update { id, resources } => {
+                self.find(&id).and_then(|container| container.update(&resources)).map(|()| Reply::Done)
+            }
             Request::Exec { id, config } => return self.exec(stream, &id, &config, descriptors),
             Request::Attach { id, config } => return self.attach(stream, &id, &config, descriptors),
             Request::Subscribe if self.subscribers.len() < MAX_SUBSCRIBERS => {
@@ -226,7 +240,13 @@ impl Shim {
     /// Children that nobody waits for: what the library started and then gave up.
     fn reap_strangers(&self) {
         use nix::sys::wait::{WaitPidFlag, waitpid};
-        let known: Vec<u32> = self.containers.values().map(|container| container.status.pid).chain(self.execs.iter().map(Exec::pid)).chain(self.first_process).collect();
+        let known: Vec<u32> = self
+            .containers
+            .values()
+            .map(|container| container.status.pid)
+            .chain(self.execs.iter().map(Exec::pid))
+            .chain(self.first_process)
+            .collect();
         let own = std::process::id();
         let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default(); // then none
         for child in children.split_whitespace().filter_map(|text| text.parse::<u32>().ok()).filter(|pid| !known.contains(pid)) {

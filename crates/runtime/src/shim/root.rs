@@ -19,7 +19,8 @@ pub fn mount_layers(layers: &[PathBuf], directory: &ContainerDir) -> Result<()> 
     let shared = layers.iter().fold(above, |shared, layer| common(&shared, layer.parent().unwrap_or(layer)));
     let lower: Vec<String> =
         layers.iter().rev().map(|layer| layer.strip_prefix(&shared).unwrap_or(layer).display().to_string()).collect();
-    let options = format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), directory.upper().display(), directory.work().display());
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), directory.upper().display(), directory.work().display());
     let back = std::env::current_dir().map_err(internal)?;
     std::env::set_current_dir(&shared).map_err(|error| Error::Create(format!("image layers: {}: {error}", shared.display())))?;
     let rootfs = directory.rootfs();
@@ -46,7 +47,8 @@ pub fn unmount(directory: &ContainerDir) -> io::Result<()> {
 /// Opens a path as the container would: links lead back into its own root.
 pub fn open_inside(root: &Path, path: &str, flags: OFlag) -> io::Result<File> {
     let root = File::open(root)?;
-    let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let how =
+        OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     let fd = openat2(root.as_raw_fd(), path, how)?;
     // SAFETY: openat2 returned a fresh descriptor that nobody else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into())
@@ -64,9 +66,17 @@ pub fn read_inside(root: &Path, path: &str) -> String {
 }
 
 /// Says no, in runc's words, to a program that is not there, before anything is started for it.
-pub fn check_program(root: &Path, config: &ContainerConfig, program: &str, environment: &[String], working_dir: &str) -> Result<()> {
+pub fn check_program(
+    root: &Path,
+    config: &ContainerConfig,
+    program: &str,
+    environment: &[String],
+    working_dir: &str,
+) -> Result<()> {
     let unseen = |path: &str| config.mounts.iter().any(|mount| Path::new(path).starts_with(&mount.container_path));
-    let refuse = |why: String| Err(Error::Create(format!("unable to start container process: error during container init: exec: {program:?}: {why}")));
+    let refuse = |why: String| {
+        Err(Error::Create(format!("unable to start container process: error during container init: exec: {program:?}: {why}")))
+    };
     if program.contains('/') {
         let path = Path::new("/").join(working_dir).join(program).display().to_string();
         // What lies in a volume is seen only once that is mounted.
@@ -121,7 +131,11 @@ mod tests {
             ("/no", Some("exec: \"/no\": stat /no: no such file or directory")),
         ] {
             let answer = check_program(&root, &config, program, &environment, "bin").map_err(|error| error.to_string());
-            assert_eq!(answer.as_ref().err().map(|text| text.ends_with(refused.unwrap_or("?"))), refused.map(|_| true), "{program}: {answer:?}");
+            assert_eq!(
+                answer.as_ref().err().map(|text| text.ends_with(refused.unwrap_or("?"))),
+                refused.map(|_| true),
+                "{program}: {answer:?}"
+            );
         }
         assert_eq!(read_inside(&root, "/bin/text"), "words");
         assert_eq!(read_inside(&root, "/bin/../../../etc/hostname"), "");

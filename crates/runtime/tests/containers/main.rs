@@ -17,7 +17,11 @@ fn main() -> ExitCode {
     {
         // Not standard error itself: in a forked child that is already the container's.
         let log = std::fs::OpenOptions::new().append(true).open("shim.log").expect("the shim's log");
-        tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_ansi(false).with_writer(std::sync::Mutex::new(log)).init();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_ansi(false)
+            .with_writer(std::sync::Mutex::new(log))
+            .init();
         return match runtime::shim::main(directory.as_ref()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -39,7 +39,13 @@ async fn runs_and_ends(world: &World) {
     assert_eq!((status.exit_code, status.reason.as_str()), (3, "Error"));
     assert!(status.finished_at_ns >= status.started_at_ns && status.started_at_ns >= status.created_at_ns);
     let logged = world.logged("c1");
-    assert!(logged.contains("out\n") && logged.contains("err\n") && logged.contains("one\n") && logged.contains("a b /usr/local/sbin"), "{logged}");
+    assert!(
+        logged.contains("out\n")
+            && logged.contains("err\n")
+            && logged.contains("one\n")
+            && logged.contains("a b /usr/local/sbin"),
+        "{logged}"
+    );
     let first = events.recv().await.expect("an event");
     assert_eq!(first, RuntimeEvent::ContainerStarted { pod_uid: "uid-one".into(), container: "c1".into() });
     // Stopping: the signal is given time, then none.
@@ -65,22 +71,36 @@ async fn security(world: &World) {
     // Seccomp filters, capabilities are few, and what the kernel tells too much of is masked.
     let script = "grep -E '^(Seccomp|CapEff|NoNewPrivs):' /proc/self/status | tr '\\t' ' '; unshare -n true; echo $?; cat /proc/kcore | wc -c; id -u; id -G";
     let mut config = world.container("c1", script);
-    config.security = SecurityContext { run_as_user: Some(33), no_new_privileges: true, supplemental_groups: vec![7], ..SecurityContext::default() };
+    config.security = SecurityContext {
+        run_as_user: Some(33),
+        no_new_privileges: true,
+        supplemental_groups: vec![7],
+        ..SecurityContext::default()
+    };
     world.run(&runtime, "safe", &config).await;
     world.until_exited(&runtime, "c1").await;
     let logged = world.logged("c1");
-    for expected in ["Seccomp: 2\n", "NoNewPrivs: 1\n", "CapEff: 0000000000000000\n", "Operation not permitted", "33\n", "34 7 40\n"] {
+    for expected in
+        ["Seccomp: 2\n", "NoNewPrivs: 1\n", "CapEff: 0000000000000000\n", "Operation not permitted", "33\n", "34 7 40\n"]
+    {
         assert!(logged.contains(expected), "{expected}: {logged}");
     }
-    let mut config = world.container("c2", "grep -E '^(Seccomp|CapEff):' /proc/self/status | tr '\\t' ' '; echo x > /file; echo $?");
-    config.security = SecurityContext { drop_capabilities: vec!["ALL".into()], add_capabilities: vec!["KILL".into()], readonly_rootfs: true, ..SecurityContext::default() };
+    let mut config =
+        world.container("c2", "grep -E '^(Seccomp|CapEff):' /proc/self/status | tr '\\t' ' '; echo x > /file; echo $?");
+    config.security = SecurityContext {
+        drop_capabilities: vec!["ALL".into()],
+        add_capabilities: vec!["KILL".into()],
+        readonly_rootfs: true,
+        ..SecurityContext::default()
+    };
     world.run(&runtime, "safe", &config).await;
     world.until_exited(&runtime, "c2").await;
     let logged = world.logged("c2");
     for expected in ["CapEff: 0000000000000020\n", "Read-only file system", "1\n"] {
         assert!(logged.contains(expected), "{expected}: {logged}");
     }
-    let mut config = world.container("c3", "grep Seccomp: /proc/self/status | tr '\\t' ' '; mount -t tmpfs none /etc && echo mounted");
+    let mut config =
+        world.container("c3", "grep Seccomp: /proc/self/status | tr '\\t' ' '; mount -t tmpfs none /etc && echo mounted");
     config.security = SecurityContext { privileged: true, ..SecurityContext::default() };
     world.run(&runtime, "safe", &config).await;
     world.until_exited(&runtime, "c3").await;
@@ -92,7 +112,8 @@ async fn limits(world: &World) {
     let (runtime, _) = world.open();
     world.sandbox(&runtime, "small").await;
     let mut config = world.container("c1", "a=x; while true; do a=$a$a; done");
-    config.resources = Resources { memory_limit_bytes: 16 << 20, cpu_shares: 102, cpu_quota_us: 50_000, cpu_period_us: 100_000, pids_limit: 50 };
+    config.resources =
+        Resources { memory_limit_bytes: 16 << 20, cpu_shares: 102, cpu_quota_us: 50_000, cpu_period_us: 100_000, pids_limit: 50 };
     world.run(&runtime, "small", &config).await;
     let status = world.until_exited(&runtime, "c1").await;
     assert_eq!((status.exit_code, status.reason.as_str()), (137, "OOMKilled"));
@@ -279,7 +300,14 @@ async fn lost_shim(world: &World) {
 
 async fn shared_processes(world: &World) {
     let (runtime, _) = world.open();
-    let config = SandboxConfig { id: "pid".into(), pod_uid: "uid-pid".into(), hostname: "pid".into(), cgroup_parent: "/kubepods/podpid".into(), share_process_namespace: true, ..SandboxConfig::default() };
+    let config = SandboxConfig {
+        id: "pid".into(),
+        pod_uid: "uid-pid".into(),
+        hostname: "pid".into(),
+        cgroup_parent: "/kubepods/podpid".into(),
+        share_process_namespace: true,
+        ..SandboxConfig::default()
+    };
     runtime.run_sandbox(&config).await.expect("a sandbox");
     world.run(&runtime, "pid", &world.container("c1", "exec sleep 4711")).await;
     world.run(&runtime, "pid", &world.container("c2", "ps | grep 'sleep 4711' | grep -v grep | wc -l | tr -d ' '")).await;

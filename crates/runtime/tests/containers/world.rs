@@ -1,7 +1,9 @@
 //! A node without a kubelet: a directory, a cgroup, an image of busybox, and the runtime over them.
 
 use node_os::cgroup::{Cgroup, Limits};
-use runtime::cri::{ContainerConfig, ContainerRuntime, ContainerState, ContainerStatus, ImageSource, SandboxConfig, SandboxStatus};
+use runtime::cri::{
+    ContainerConfig, ContainerRuntime, ContainerState, ContainerStatus, ImageSource, SandboxConfig, SandboxStatus,
+};
 use runtime::{Embedded, RuntimeConfig};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,7 +13,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-const APPLETS: &[&str] = &["sh", "cat", "echo", "sleep", "id", "ls", "mount", "grep", "head", "stty", "true", "test", "wc", "unshare", "tr", "dd", "seq", "hostname", "ps"];
+const APPLETS: &[&str] = &[
+    "sh", "cat", "echo", "sleep", "id", "ls", "mount", "grep", "head", "stty", "true", "test", "wc", "unshare", "tr", "dd",
+    "seq", "hostname", "ps",
+];
 
 pub struct World {
     pub directory: PathBuf,
@@ -27,7 +32,8 @@ impl World {
         fs::copy("/bin/busybox", bin.join("busybox")).expect("Debian's busybox-static");
         APPLETS.iter().for_each(|applet| symlink("busybox", bin.join(applet)).expect("a link"));
         fs::create_dir_all(directory.join("layer/etc")).expect("a directory");
-        fs::write(directory.join("layer/etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n").expect("a file");
+        fs::write(directory.join("layer/etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n")
+            .expect("a file");
         fs::write(directory.join("layer/etc/group"), "root:x:0:\nlog:x:40:web\n").expect("a file");
         fs::set_permissions(directory.join("layer"), fs::Permissions::from_mode(0o755)).expect("a mode");
         let cgroup = Cgroup::new(format!("pilothouse-rt-{name}-{}", std::process::id()));
@@ -121,10 +127,15 @@ impl World {
         if failed {
             self.print_logs();
         }
-        let mut left: Vec<String> = self.cgroup.processes().into_iter().map(|pid| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            format!("process {pid} {}", String::from_utf8_lossy(&line).replace('\0', " "))
-        }).collect();
+        let mut left: Vec<String> = self
+            .cgroup
+            .processes()
+            .into_iter()
+            .map(|pid| {
+                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                format!("process {pid} {}", String::from_utf8_lossy(&line).replace('\0', " "))
+            })
+            .collect();
         if mounts() != self.mounts_before {
             left.push(format!("{} mounts instead of {}", mounts(), self.mounts_before));
         }

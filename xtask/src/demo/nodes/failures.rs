@@ -22,7 +22,12 @@ pub fn images(world: &mut World) -> Result<()> {
     };
     apply(world, &other("nowhere", "127.0.0.1:1/nothing:here", "Always"))?;
     until_state(world, "nowhere", "state.waiting", "ImagePullBackOff")?;
-    world.ok("kubectl describe pod nowhere -n site")?.says(&["Failed to pull image", "connection refused", "ErrImagePull", "Back-off pulling image"])?;
+    world.ok("kubectl describe pod nowhere -n site")?.says(&[
+        "Failed to pull image",
+        "connection refused",
+        "ErrImagePull",
+        "Back-off pulling image",
+    ])?;
     apply(world, &other("never", "not-here:1", "Never"))?;
     until_state(world, "never", "state.waiting", "ErrImageNeverPull")?;
     apply(world, &other("odd", "UPPER:1", "IfNotPresent"))?;

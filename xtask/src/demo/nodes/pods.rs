@@ -59,7 +59,10 @@ pub fn run(world: &mut World) -> Result<()> {
         let node = world.fact(node)?.to_owned();
         run_pod(world, pod, &web(pod, &node))?;
     }
-    world.ok("kubectl get pods -n site -o wide")?.row(&["web-a", "1/1", "Running", "0"])?.row(&["web-b", "1/1", "Running", "0"])?;
+    world
+        .ok("kubectl get pods -n site -o wide")?
+        .row(&["web-a", "1/1", "Running", "0"])?
+        .row(&["web-b", "1/1", "Running", "0"])?;
     for (pod, fact) in [("web-a", "IP_A"), ("web-b", "IP_B")] {
         let ip = field(world, pod, ".status.podIP")?;
         let address: Ipv4Addr = ip.parse().map_err(|_| Failure(format!("{pod} has no address: {ip:?}")))?;
@@ -69,7 +72,9 @@ pub fn run(world: &mut World) -> Result<()> {
         world.learn(fact, &ip);
     }
     world.ok("kubectl describe pod web-a -n site")?.says(&["Pulled", "Created", "Started", "already present on machine"])?;
-    world.ok("kubectl get pod web-a -n site -o jsonpath='{.status.qosClass} {.status.containerStatuses[0].restartCount}'")?.is("Burstable 0")?;
+    world
+        .ok("kubectl get pod web-a -n site -o jsonpath='{.status.qosClass} {.status.containerStatuses[0].restartCount}'")?
+        .is("Burstable 0")?;
     Ok(())
 }
 

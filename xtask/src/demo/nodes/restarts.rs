@@ -1,8 +1,8 @@
 //! Containers outlive whatever is killed around them; what follows adopts them.
 
 use super::field;
-use crate::demo::world::World;
 use crate::demo::service as process;
+use crate::demo::world::World;
 use crate::process::{Failure, Result};
 use crate::procfs;
 
@@ -78,7 +78,9 @@ pub fn shim(world: &mut World) -> Result<()> {
     let before = identity(world, "web-b")?;
     let shims = procfs::role(&world.binary, "shim");
     kill(world, &shims)?;
-    world.ok("kubectl wait -n site pod/web-a pod/web-b --for=jsonpath='{.status.containerStatuses[0].restartCount}'=1 --timeout=60s")?;
+    world.ok(
+        "kubectl wait -n site pod/web-a pod/web-b --for=jsonpath='{.status.containerStatuses[0].restartCount}'=1 --timeout=60s",
+    )?;
     world.ok("kubectl wait -n site pod/web-a pod/web-b --for=condition=Ready --timeout=60s")?;
     if identity(world, "web-b")?.container == before.container {
         return Err("web-b is said to run in the container whose shim was killed".into());

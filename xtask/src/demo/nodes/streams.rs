@@ -10,7 +10,8 @@ pub fn logs(world: &mut World) -> Result<()> {
     world.ok("kubectl logs -n site web-a")?.is("serving web-a")?;
     world.ok("kubectl logs -n site web-a -c page")?.is("")?;
     let node = world.fact("NODE_A")?.to_owned();
-    let counter = pod("counter", &node, "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo line $i; done; sleep 1; echo late; sleep 600");
+    let counter =
+        pod("counter", &node, "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo line $i; done; sleep 1; echo late; sleep 600");
     run_pod(world, "counter", &counter)?;
     world.ok("kubectl logs -n site counter --tail=2 | head -n 2")?.says(&["line 50"])?;
     world.ok("kubectl logs -n site counter --since=1h | wc -l | tr -d ' '")?;
@@ -65,7 +66,12 @@ pub fn exec(world: &mut World) -> Result<()> {
 pub fn attach(world: &mut World) -> Result<()> {
     let node = world.fact("NODE_B")?.to_owned();
     run_pod(world, "echo", &pod("echo", &node, "while read -r line; do echo heard $line; done; sleep 600"))?;
-    world.shell("timeout 20 kubectl attach -i -n site echo | head -n 1").input("hello\n").run()?.succeeded()?.is("heard hello")?;
+    world
+        .shell("timeout 20 kubectl attach -i -n site echo | head -n 1")
+        .input("hello\n")
+        .run()?
+        .succeeded()?
+        .is("heard hello")?;
     world.ok("kubectl delete pod echo -n site --now")?;
     Ok(())
 }
