@@ -56,6 +56,7 @@ impl World {
             token_audiences: audiences,
             access: Arc::new(AccessIndex::new(Policies::published())),
             caller_verifier: None,
+            kubelet: None,
         };
         let parts = Parts {
             config,

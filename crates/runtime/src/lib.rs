@@ -2,6 +2,7 @@
 
 pub mod cri;
 mod embedded;
+mod facts;
 mod layout;
 mod protocol;
 mod seccomp;

@@ -61,7 +61,8 @@ impl KubeletServer {
         self.admit(peer, &request).await?;
         let route = Route::of(request.uri().path()).ok_or_else(reply::Failure::no_such_page)?;
         let read = matches!(*request.method(), Method::GET | Method::HEAD);
-        if !read && !(route.streams() && *request.method() == Method::POST) {
+        let streams = route.streams() && *request.method() == Method::POST;
+        if !(read || streams) {
             return Err(reply::Failure::method_not_allowed());
         }
         match route {

@@ -116,9 +116,8 @@ impl KubeletServer {
         let stop = self.parts.stop.clone();
         self.parts.tasks.spawn(async move {
             let work = async { session(upgrade.connection().await?).await };
-            match stop.run_until_cancelled(work).await {
-                Some(Err(error)) => tracing::debug!(%error, "a stream ended"),
-                Some(Ok(())) | None => {}
+            if let Some(Err(error)) = stop.run_until_cancelled(work).await {
+                tracing::debug!(%error, "a stream ended");
             }
             drop(place);
         });

@@ -79,8 +79,7 @@ impl Outputs {
     /// What was written before the end, without waiting for processes that keep a stream open.
     pub fn drain(&mut self, now_ns: i64) {
         for index in 0..self.streams.len() {
-            loop {
-                let Some((_, Some(file))) = self.streams.get(index) else { break };
+            while let Some((_, Some(file))) = self.streams.get(index) {
                 let mut ready = [nix::poll::PollFd::new(file.as_fd(), nix::poll::PollFlags::POLLIN)];
                 match nix::poll::poll(&mut ready, nix::poll::PollTimeout::ZERO) {
                     Ok(1..) => {}
