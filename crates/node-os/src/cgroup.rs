@@ -199,7 +199,7 @@ impl Cgroup {
     /// Kills everything in it until nothing new has been started meanwhile. It may take the kernel a moment to let go.
     pub fn kill_all(&self) -> io::Result<()> {
         use nix::sys::signal::{Signal, kill};
-        const ROUNDS: usize = 50;
+        const ROUNDS: usize = 2000;
         for _ in 0..ROUNDS {
             let living: Vec<u32> = self.processes().into_iter().filter(|pid| !is_zombie(*pid)).collect();
             if living.is_empty() {
@@ -296,7 +296,7 @@ fn tree(path: &Path) -> Vec<PathBuf> {
 }
 
 fn remove_directory(path: &Path) -> io::Result<()> {
-    const ROUNDS: usize = 50;
+    const ROUNDS: usize = 2000;
     let mut tried = 0;
     loop {
         match fs::remove_dir(path) {

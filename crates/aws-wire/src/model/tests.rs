@@ -35,18 +35,11 @@ fn facts() {
     assert_eq!(Model::load("elbv2").expect("built in").signing_name(), "elasticloadbalancing");
 }
 
-const NOT_ENFORCED: [&str; 14] = [
+const NOT_ENFORCED: [&str; 7] = [
     "ec2 SecretArn",
     "efs Path",
     "efs TagKey",
     "iam accountAliasType",
-    "ssm AccountId",
-    "ssm AzureApplicationDisplayName",
-    "ssm AzureSubscriptionDisplayName",
-    "ssm AzureTenantDisplayName",
-    "ssm CloudConnectorDescription",
-    "ssm DisplayName",
-    "ssm GcpProjectDisplayName",
     "ssm InstancePropertyFilterValue",
     "ssm InstancePropertyStringFilterKey",
     "ssm StringDateTime",

@@ -25,6 +25,15 @@ pub struct Home {
     pub port: u16,
 }
 
+/// A service that was killed leaves network namespaces and cgroups, which are not in its directory.
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Err(error) = cluster::purge(&self.state_dir()) {
+            eprintln!("a service's leftovers cannot be removed: {error}");
+        }
+    }
+}
+
 impl Home {
     pub fn new() -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
