@@ -40,6 +40,8 @@ pub struct Container {
     /// The writing end of its standard input.
     input: Option<OwnedFd>,
     terminal: Option<OwnedFd>,
+    /// Why it cannot be started.
+    doom: Option<String>,
 }
 
 /// What the containers of a pod have in common.
@@ -85,13 +87,14 @@ impl Container {
         let process = spec["process"].clone();
         let environment: Vec<String> =
             serde_json::from_value(process["env"].clone()).map_err(|e| Error::Internal(e.to_string()))?;
-        root::check_program(
+        let doom = root::check_program(
             &rootfs,
             &config,
             process["args"][0].as_str().unwrap_or_default(),
             &environment,
             process["cwd"].as_str().unwrap_or("/"),
-        )?;
+        )
+        .err();
         write_json(&directory.path().join("config.json"), &spec).map_err(io_error)?;
         cgroup.create(&Limits::default()).map_err(io_error)?;
         let log = Log::open(&config.log_path, config.log_max_bytes, config.log_max_files).map_err(io_error)?;
@@ -118,8 +121,14 @@ impl Container {
             handle: None,
             input: None,
             terminal: None,
+            doom: None,
         };
-        container.build()?;
+        // What cannot run is made all the same, and fails when it is started: as with every runtime, the failure is the
+        // container's, with an exit code, and not the node's.
+        match doom.map_or_else(|| container.build(), Err) {
+            Err(Error::Create(why)) => container.doom = Some(why),
+            other => other?,
+        }
         container.directory.write_status(&container.status).map_err(io_error)?;
         Ok(container)
     }
@@ -185,6 +194,15 @@ impl Container {
     pub fn start(&mut self, now_ns: i64) -> Result<()> {
         if self.status.state != ContainerState::Created {
             return Ok(());
+        }
+        if let Some(why) = self.doom.take() {
+            self.status.state = ContainerState::Exited;
+            self.status.exit_code = CANNOT_START;
+            self.status.reason = START_ERROR.into();
+            self.status.message.clone_from(&why);
+            self.status.finished_at_ns = now_ns;
+            self.directory.write_status(&self.status).map_err(io_error)?;
+            return Err(Error::Create(why));
         }
         let loaded = libcontainer::container::Container::load(self.state.join(&self.status.config.id));
         let started = loaded.and_then(|mut container| container.start());

@@ -49,10 +49,12 @@ async fn runs_and_ends(world: &World) {
     let first = events.recv().await.expect("an event");
     assert_eq!(first, RuntimeEvent::ContainerStarted { pod_uid: "uid-one".into(), container: "c1".into() });
     // Stopping: the signal is given time, then none.
-    world.run(&runtime, "one", &world.container("c2", "trap 'echo bye; exit 0' TERM; while true; do sleep 0.1; done")).await;
+    let script = "trap 'echo bye; exit 0' TERM; echo up; while true; do sleep 0.1; done";
+    world.run(&runtime, "one", &world.container("c2", script)).await;
+    world.until_logged("c2", "up\n").await;
     runtime.stop_container("c2", Duration::from_secs(10)).await.expect("stopped");
     let status = runtime.container_status("c2").await.expect("a status");
-    assert_eq!((status.exit_code, status.reason.as_str(), world.logged("c2").as_str()), (0, "Completed", "bye\n"));
+    assert_eq!((status.exit_code, status.reason.as_str(), world.logged("c2").as_str()), (0, "Completed", "up\nbye\n"));
     world.run(&runtime, "one", &world.container("c3", "trap '' TERM; while true; do sleep 1; done")).await;
     runtime.stop_container("c3", Duration::from_millis(200)).await.expect("killed");
     assert_eq!(runtime.container_status("c3").await.expect("a status").exit_code, 137);
@@ -247,8 +249,12 @@ async fn bad_commands(world: &World) {
     ] {
         let mut config = world.container("c1", "");
         config.command = vec![command.into()];
-        let error = runtime.create_container("bad", &config).await.expect_err(command);
+        runtime.create_container("bad", &config).await.expect("made");
+        let error = runtime.start_container("c1").await.expect_err(command);
         assert!(matches!(&error, Error::Create(text) if text.ends_with(words)), "{command}: {error}");
+        let status = runtime.container_status("c1").await.expect("a status");
+        assert_eq!((status.state, status.exit_code, status.reason.as_str()), (ContainerState::Exited, 128, "StartError"));
+        runtime.remove_container("c1").await.expect("removed");
     }
     let mut config = world.container("c1", "");
     config.image.layers = vec!["/nowhere/at/all".into()];

@@ -93,6 +93,16 @@ impl World {
         text.lines().map(|line| format!("{}\n", line.splitn(4, ' ').nth(3).unwrap_or_default())).collect()
     }
 
+    /// Until the program itself has come so far: a signal that is earlier finds nobody who listens.
+    pub async fn until_logged(&self, id: &str, text: &str) {
+        let waiting = async {
+            while self.logged(id) != text {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it says so");
+    }
+
     pub async fn run(&self, runtime: &Embedded, sandbox: &str, config: &ContainerConfig) {
         runtime.create_container(sandbox, config).await.expect("created");
         runtime.start_container(&config.id).await.expect("started");
