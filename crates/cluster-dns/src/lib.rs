@@ -1,0 +1,1 @@
+//! The Kubernetes DNS specification, answered on the node that asks.

@@ -1,0 +1,1 @@
+//! Binds pods to nodes: a framework of plugins over an incremental snapshot.
