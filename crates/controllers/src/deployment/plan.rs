@@ -41,11 +41,11 @@ pub(super) struct Draft<'a> {
 pub(super) fn plan(deployment: &Deployment, sets: Vec<Set>, now: Time) -> Plan {
     let mut draft = Draft::new(deployment, sets, now);
     if deployment.object.meta.is_deleting() {
-        draft.sync_new_set(false);
+        draft.sync_new_set();
         return draft.finish(false);
     }
     draft.note_pause();
-    draft.sync_new_set(false);
+    draft.sync_new_set();
     if deployment.paused || draft.is_scaling() {
         draft.scale();
         if deployment.paused {
@@ -78,19 +78,10 @@ impl<'a> Draft<'a> {
         sum(self.all(), |set| set.wanted.replicas)
     }
 
-    /// Brings the newest set's annotations up to date; makes one where there is none, if it may
-    /// (`getNewReplicaSet` of kubernetes `pkg/controller/deployment/sync.go`).
-    pub fn sync_new_set(&mut self, create: bool) {
+    /// Brings the newest set's annotations up to date (`getNewReplicaSet` of kubernetes `pkg/controller/deployment/sync.go`).
+    fn sync_new_set(&mut self) {
         let revision = next_revision(&self.old);
-        let Some(new) = &mut self.new else {
-            if create {
-                self.create_new_set(revision);
-            }
-            return;
-        };
-        if new.object.is_none() {
-            return;
-        }
+        let Some(new) = &mut self.new else { return };
         annotate(new, self.deployment, revision);
         new.wanted.min_ready_seconds = self.deployment.min_ready_seconds;
         if condition(&self.conditions, super::progress::PROGRESSING).is_none() {
@@ -99,7 +90,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn create_new_set(&mut self, revision: i64) {
+    /// Makes the newest set, with the pods that there is room for. What else must change waits until it is there.
+    pub fn create_new_set(&mut self) {
         let deployment = self.deployment;
         let hash = hash(deployment.template(), deployment.collisions());
         let mut template = deployment.template().clone();
@@ -117,7 +109,7 @@ impl<'a> Draft<'a> {
             status: Value::Null,
             pods_run: false,
         };
-        annotate(&mut new, deployment, revision);
+        annotate(&mut new, deployment, next_revision(&self.old));
         new.note_size_of(deployment);
         self.progress("True", "NewReplicaSetCreated", format!("Created new replica set {:?}", new.name));
         let min_ready = deployment.min_ready_seconds;

@@ -4,7 +4,6 @@ use super::plan::Draft;
 
 impl Draft<'_> {
     pub fn recreate(&mut self) {
-        self.sync_new_set(false);
         let deployment = self.deployment;
         let mut shrinks = false;
         for set in self.old.iter_mut().filter(|set| set.is_active()) {
@@ -14,7 +13,9 @@ impl Draft<'_> {
         if shrinks || self.old.iter().any(|set| set.pods_run) {
             return;
         }
-        self.sync_new_set(true);
+        if self.new.is_none() {
+            return self.create_new_set();
+        }
         if let Some(new) = self.new.as_mut().filter(|new| new.wanted.replicas != deployment.replicas) {
             new.resize(deployment.replicas, deployment);
         }

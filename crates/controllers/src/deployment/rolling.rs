@@ -16,7 +16,9 @@ pub(super) fn new_size(deployment: &Deployment, replicas: i64, total: i64) -> i6
 
 impl Draft<'_> {
     pub fn roll(&mut self) {
-        self.sync_new_set(true);
+        if self.new.is_none() {
+            return self.create_new_set();
+        }
         if !self.grow_new() && !self.shrink_old() && self.is_complete(&self.deployment.before) {
             self.clean_up();
         }
@@ -25,7 +27,7 @@ impl Draft<'_> {
     /// Whether the newest set changes its size.
     fn grow_new(&mut self) -> bool {
         let (deployment, total) = (self.deployment, self.total());
-        let Some(new) = self.new.as_mut().filter(|new| new.object.is_some()) else { return true };
+        let Some(new) = &mut self.new else { return false };
         let size = match new.wanted.replicas {
             replicas if replicas >= deployment.replicas => deployment.replicas,
             replicas => new_size(deployment, replicas, total),
