@@ -82,7 +82,7 @@ struct Condition {
 #[serde(rename_all = "camelCase", default)]
 struct ContainerStatus {
     name: String,
-    restart_count: u32,
+    restart_count: i64,
 }
 
 impl Pod {
@@ -148,7 +148,9 @@ fn phase(text: Option<&str>) -> Phase {
 }
 
 fn restarts(spec: &Spec, status: &Status) -> (u32, u32) {
-    let most = |statuses: &mut dyn Iterator<Item = &ContainerStatus>| statuses.map(|s| s.restart_count).max().unwrap_or(0);
+    let most = |statuses: &mut dyn Iterator<Item = &ContainerStatus>| {
+        statuses.map(|s| s.restart_count).max().and_then(|most| u32::try_from(most).ok()).unwrap_or(0)
+    };
     let is_sidecar = |name: &str| {
         let mut containers = spec.init_containers.iter().flatten();
         containers.any(|container| container.name == name && container.restart_policy.as_deref() == Some("Always"))
