@@ -2,6 +2,7 @@
 
 mod failures;
 mod group;
+mod killed;
 mod pods;
 mod restarts;
 mod streams;
@@ -11,6 +12,7 @@ use crate::demo::world::World;
 use crate::process::Result;
 
 pub use group::{create, delete, ready};
+pub use killed::in_the_middle;
 
 pub const PODS: &[(&str, Scene)] = &[
     ("an image", pods::image),
