@@ -19,6 +19,7 @@ pub const PODS: &[(&str, Scene)] = &[
     ("a pod on each node", pods::run),
     ("environment and volumes", pods::volumes),
     ("across nodes and zones", pods::network),
+    ("more than one interface holds", pods::many),
 ];
 
 pub const STREAMS: &[(&str, Scene)] = &[
