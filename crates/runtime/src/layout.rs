@@ -148,12 +148,12 @@ fn private_directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Whole or not at all: what is read is what was once written.
+/// Whole or not at all: what is read is what was once written. Not synced: a machine that loses its power loses what is
+/// described here too.
 pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let next = path.with_extension("next");
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&next)?;
     file.write_all(&serde_json::to_vec(value)?)?;
-    file.sync_data()?;
     fs::rename(&next, path)
 }
 

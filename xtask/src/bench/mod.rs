@@ -95,8 +95,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// What the process in the sandbox is called with.
 fn arguments(options: &Options, binary: &Path) -> Vec<String> {
-    let numbers =
-        [("seconds", options.seconds), ("pods", options.pods as u64), ("clusters", options.clusters as u64)];
+    let numbers = [("seconds", options.seconds), ("pods", options.pods as u64), ("clusters", options.clusters as u64)];
     let mut arguments = vec!["bench".to_owned(), "--inside".to_owned(), format!("--binary={}", binary.display())];
     arguments.extend(numbers.map(|(name, number)| format!("--{name}={number}")));
     arguments.extend(options.write.then(|| "--write".to_owned()));

@@ -38,8 +38,12 @@ pub const FAILURES: &[(&str, Scene)] = &[
     ("termination", failures::termination),
 ];
 
-pub const RESTARTS: &[(&str, Scene)] =
-    &[("the service", restarts::service), ("a node", restarts::node), ("a shim", restarts::shim), ("everything at once", restarts::everything)];
+pub const RESTARTS: &[(&str, Scene)] = &[
+    ("the service", restarts::service),
+    ("a node", restarts::node),
+    ("a shim", restarts::shim),
+    ("everything at once", restarts::everything),
+];
 
 /// The pod of this manifest, run until it is Ready.
 fn run_pod(world: &mut World, name: &str, manifest: &str) -> Result<()> {
