@@ -5,11 +5,14 @@
 mod certificates;
 mod clusterrole_aggregation;
 mod context;
+mod deployment;
 mod garbage_collector;
 mod kinds;
 mod namespace;
+mod replica_set;
 mod root_ca;
 mod service_account;
+mod workloads;
 
 pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};
@@ -31,6 +34,9 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: deployment::NAME, start: deployment::start },
+    Entry { name: replica_set::NAME, start: replica_set::start },
+    Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

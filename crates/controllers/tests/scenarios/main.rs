@@ -2,7 +2,10 @@
 
 mod born_with;
 mod certificates;
+mod deployments;
 mod feed;
 mod garbage_collection;
 mod namespace_deletion;
+mod replica_sets;
+mod workloads;
 mod world;
