@@ -1,6 +1,7 @@
 //! What controllers are handed.
 
 use crate::certificates::NodeNames;
+use crate::workloads::Pods;
 use auth::pki::CertificateAuthority;
 use client::{Client, Resource};
 use meta::time::SharedClock;
@@ -50,13 +51,15 @@ pub(crate) const CLUSTER_ROLES: Resource = Resource::new("rbac.authorization.k8s
 pub(crate) struct Cx {
     pub context: Context,
     pub informers: Arc<Informers>,
+    pub pods: Arc<Pods>,
 }
 
 impl Cx {
     pub fn new(context: Context) -> Self {
         let manager = (context.client)(User::authenticated::<String>(MANAGER, []));
         let informers = Informers::new(manager, context.runtime.tasks.clone(), context.runtime.stop.clone());
-        Self { context, informers }
+        let pods = Pods::follow(&informers);
+        Self { context, informers, pods }
     }
 
     /// A client of the controller's own service account.

@@ -10,6 +10,7 @@ mod kinds;
 mod namespace;
 mod root_ca;
 mod service_account;
+mod workloads;
 
 pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};
