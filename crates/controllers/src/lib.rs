@@ -6,10 +6,12 @@ mod certificates;
 mod clusterrole_aggregation;
 mod context;
 mod garbage_collector;
+mod job;
 mod kinds;
 mod namespace;
 mod root_ca;
 mod service_account;
+mod ttl_after_finished;
 mod workloads;
 
 pub use certificates::NodeNames;
@@ -32,6 +34,8 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: job::NAME, start: job::start },
+    Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

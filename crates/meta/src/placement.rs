@@ -21,7 +21,8 @@ struct Term {
 impl NodeConstraints {
     pub fn of(spec: &Doc) -> Self {
         let selector = spec["nodeSelector"].as_object().into_iter().flatten();
-        let equals = |(key, value): (&String, &Doc)| Requirement::In(key.clone(), value.as_str().map(str::to_owned).into_iter().collect());
+        let equals =
+            |(key, value): (&String, &Doc)| Requirement::In(key.clone(), value.as_str().map(str::to_owned).into_iter().collect());
         let required = &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
         let terms = required.is_object().then(|| list(&required["nodeSelectorTerms"]).iter().filter_map(Term::of).collect());
         Self { selector: LabelSelector(selector.map(equals).collect()), terms }

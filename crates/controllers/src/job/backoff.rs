@@ -1,8 +1,8 @@
 //! How long a job waits after failures before it makes another pod: 10 s, 20 s, 40 s, up to 10 min.
 //! Follows kubernetes `pkg/controller/job/backoff_utils.go`, reading from the pods what upstream keeps in memory.
 
-use super::job::Job;
 use super::pod::JobPod;
+use super::view::Job;
 use meta::Time;
 
 const FIRST_SECONDS: i64 = 10;
@@ -10,7 +10,7 @@ const LONGEST_SECONDS: i64 = 600;
 
 /// Seconds until the job's next pod, after the failures since the last success.
 pub(super) fn seconds_left(job: &Job, pods: &[JobPod], now: Time) -> i64 {
-    let succeeded = pods.iter().filter(|pod| pod.phase() == "Succeeded").map(JobPod::finished_at).max();
+    let succeeded = pods.iter().filter(|pod| pod.has_succeeded()).map(JobPod::finished_at).max();
     let failed = pods.iter().filter(|pod| job.considers_failed(pod)).map(JobPod::finished_at);
     let since: Vec<Time> = failed.filter(|at| succeeded.is_none_or(|success| *at > success)).collect();
     after(since.len() as i64, since.iter().max().copied(), now)

@@ -2,10 +2,10 @@
 
 use super::failure_policy::{self, Action};
 use super::indexes::Indexes;
-use super::job::Job;
 use super::plan::Seen;
 use super::pod::JobPod;
 use super::tally::Tally;
+use super::view::Job;
 use meta::{Doc, Time};
 
 /// The interim conditions: the end is certain, and pods may be on their way out still.

@@ -50,7 +50,7 @@ fn exit_code(wanted: &Doc, pod: &JobPod) -> Option<String> {
         named && code.is_some_and(|code| exit_code_matches(wanted, code))
     })?;
     let (name, code) = (container["name"].as_str().unwrap_or(""), &container["state"]["terminated"]["exitCode"]);
-    let meta = &pod.object.meta;
+    let meta = &pod.pod.object.meta;
     Some(format!("Container {name} for pod {}/{} failed with exit code {code}", meta.namespace, meta.name))
 }
 
@@ -67,13 +67,14 @@ fn condition(patterns: &Doc, pod: &JobPod) -> Option<String> {
     let patterns = patterns.as_array()?;
     let matches = |c: &&Doc| patterns.iter().any(|p| p["type"] == c["type"] && p["status"] == c["status"]);
     let found = pod.doc["status"]["conditions"].as_array()?.iter().find(matches)?;
-    let meta = &pod.object.meta;
+    let meta = &pod.pod.object.meta;
     Some(format!("Pod {}/{} has condition {}", meta.namespace, meta.name, found["type"].as_str().unwrap_or("")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workloads::Pod;
     use meta::Object;
     use serde_json::json;
 
@@ -86,7 +87,8 @@ mod tests {
         let exit_42 = json!({"containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 42}}}]});
         let exit_0 = json!({"containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 0}}}]});
         let target = json!({"conditions": [{"type": "DisruptionTarget", "status": "True"}]});
-        let by_code = Action::FailJob("Container main for pod ns/p failed with exit code 42 matching FailJob rule at index 0".into());
+        let by_code =
+            Action::FailJob("Container main for pod ns/p failed with exit code 42 matching FailJob rule at index 0".into());
         let by_condition = Action::FailJob("Pod ns/p has condition DisruptionTarget matching FailJob rule at index 1".into());
         for (rules, status, expected) in [
             (vec![], &exit_42, Action::Count),
@@ -101,7 +103,7 @@ mod tests {
             (vec![codes("In", json!([42]), "Count"), codes("In", json!([42]), "Ignore")], &exit_42, Action::Count),
         ] {
             let object = Object::from_doc(&json!({"metadata": {"name": "p", "namespace": "ns"}, "status": status}), 1);
-            let pod = JobPod::new(object.expect("a valid pod").shared());
+            let pod = JobPod::new(Pod::of(&object.expect("a valid pod").shared()).into());
             assert_eq!(action(&json!({"rules": rules}), &pod), expected, "{rules:?}");
         }
     }

@@ -56,7 +56,11 @@ impl Indexes {
         let (mut a, mut b, mut count) = (self.0.iter().peekable(), other.0.iter().peekable(), 0);
         while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
             count += (x.1.min(y.1) - x.0.max(y.0) + 1).max(0);
-            if x.1 < y.1 { a.next() } else { b.next() };
+            if x.1 < y.1 {
+                a.next()
+            } else {
+                b.next()
+            };
         }
         count
     }

@@ -1,16 +1,15 @@
 //! How many pods a job runs: `manageJob` of kubernetes `pkg/controller/job/job_controller.go`.
 
 use super::backoff;
-use super::job::Job;
+use super::indexes::Indexes;
 use super::plan::Seen;
 use super::pod::JobPod;
 use super::tally::{IndexTally, Tally};
-use crate::workloads;
+use super::view::Job;
+use crate::workloads::{BURST, Pod, deletion_order};
 use meta::Time;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Pods made or deleted in one pass.
-const MOST_PER_PASS: usize = 500;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 pub(super) enum Managed<'a> {
     Enough,
@@ -29,13 +28,13 @@ pub(super) fn manage<'a>(seen: &'a Seen, tally: &Tally<'a>, now: Time) -> Manage
     }
     let active = tally.active.len() as i64;
     let wanted = wanted(job, tally);
-    let excess = surplus(job, &tally.active, usize::try_from(active - wanted).unwrap_or(0));
+    let excess = surplus(job, &tally.active, usize::try_from(active - wanted).unwrap_or(0), now);
     if !excess.is_empty() {
-        return delete_all_of(&excess[..excess.len().min(MOST_PER_PASS)]);
+        return delete_all_of(&excess[..excess.len().min(BURST)]);
     }
     let replaced_later = if job.replaces_failed_only() { tally.terminating } else { 0 };
     match usize::try_from(wanted - replaced_later - active) {
-        Ok(missing) if missing > 0 => create(seen, tally, missing.min(MOST_PER_PASS), now),
+        Ok(missing) if missing > 0 => create(seen, tally, missing.min(BURST), now),
         _ => Managed::Enough,
     }
 }
@@ -62,10 +61,13 @@ fn create<'a>(seen: &Seen, tally: &Tally<'_>, missing: usize, now: Time) -> Mana
     }
     let Some(indexes) = &tally.indexes else { return Managed::Create(missing) };
     let pending = pending(seen, tally, indexes).first_missing(missing, indexes.completions);
-    let waits: BTreeMap<i64, i64> = pending.iter().map(|index| {
-        let failed = indexes.to_replace.get(index).copied();
-        (*index, if per_index { backoff::seconds_left_of_index(failed, now) } else { 0 })
-    }).collect();
+    let waits: BTreeMap<i64, i64> = pending
+        .iter()
+        .map(|index| {
+            let failed = indexes.to_replace.get(index).copied();
+            (*index, if per_index { backoff::seconds_left_of_index(failed, now) } else { 0 })
+        })
+        .collect();
     let ready: Vec<i64> = pending.into_iter().filter(|index| waits[index] == 0).collect();
     match waits.values().min() {
         None => Managed::Enough,
@@ -75,8 +77,7 @@ fn create<'a>(seen: &Seen, tally: &Tally<'_>, missing: usize, now: Time) -> Mana
 }
 
 /// Indexes that need no pod: done, given up, running, or ending in a pod that must be gone first.
-fn pending(seen: &Seen, tally: &Tally<'_>, indexes: &IndexTally<'_>) -> super::indexes::Indexes {
-    use super::indexes::Indexes;
+fn pending(seen: &Seen, tally: &Tally<'_>, indexes: &IndexTally<'_>) -> Indexes {
     let mut taken = indexes.succeeded.union(&Indexes::of(tally.active.iter().filter_map(|pod| pod.index())));
     if seen.job.replaces_failed_only() {
         taken = taken.union(&Indexes::of(seen.pods.iter().filter(|pod| pod.is_terminating()).filter_map(JobPod::index)));
@@ -86,9 +87,11 @@ fn pending(seen: &Seen, tally: &Tally<'_>, indexes: &IndexTally<'_>) -> super::i
 
 /// At least `count` pods that go: first those whose index is no index of the job's or taken twice, then those that
 /// have come least far.
-fn surplus<'a>(job: &Job, active: &[&'a JobPod], count: usize) -> Vec<&'a JobPod> {
-    let mut ranked = active.to_vec();
-    ranked.sort_by_cached_key(|pod| workloads::rank(&pod.doc));
+fn surplus<'a>(job: &Job, active: &[&'a JobPod], count: usize, now: Time) -> Vec<&'a JobPod> {
+    if count == 0 && job.indexed().is_none() {
+        return Vec::new();
+    }
+    let mut ranked = ranked(active, now);
     let mut going = Vec::new();
     if job.indexed().is_some() {
         let mut kept = BTreeSet::new();
@@ -101,4 +104,11 @@ fn surplus<'a>(job: &Job, active: &[&'a JobPod], count: usize) -> Vec<&'a JobPod
     let more = count.saturating_sub(going.len());
     going.extend(ranked.into_iter().take(more));
     going
+}
+
+fn ranked<'a>(pods: &[&'a JobPod], now: Time) -> Vec<&'a JobPod> {
+    let by_uid: HashMap<&str, &JobPod> = pods.iter().map(|pod| (pod.uid(), *pod)).collect();
+    let mut order: Vec<Arc<Pod>> = pods.iter().map(|pod| pod.pod.clone()).collect();
+    deletion_order(&mut order, &[], now);
+    order.iter().map(|pod| by_uid[pod.uid()]).collect()
 }

@@ -1,14 +1,15 @@
 //! The decision about one job: `syncJob` of kubernetes `pkg/controller/job/job_controller.go`.
 
 use super::ending::{self, Ending, deadline_in};
-use super::job::Job;
 use super::manage::{Managed, manage};
 use super::pod::JobPod;
 use super::status::JobStatus;
 use super::tally::Tally;
 use super::template::{self, NewPod};
 use super::track::track;
-use meta::{Object, Time};
+use super::view::Job;
+use crate::workloads::Pod;
+use meta::Time;
 use reconcile::EventType;
 use std::sync::Arc;
 
@@ -17,11 +18,11 @@ pub(super) struct Seen {
     pub job: Job,
     /// The job's own.
     pub pods: Vec<JobPod>,
-    /// Whether the last pass did what it wanted, and the cache shows it. If not, this one only counts.
+    /// False after pods could not be made or deleted: then this plan only counts.
     pub settled: bool,
 }
 
-type Pods = Vec<Arc<Object>>;
+type Pods = Vec<Arc<Pod>>;
 
 /// In the order they are taken.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(super) enum Step {
     Create(Vec<NewPod>),
     /// On the version of the job that was looked at.
     Status(Box<JobStatus>),
+    /// Puts the finalizer on pods that came without.
+    Track(Pods),
     /// Takes the finalizer off pods that status has by now.
     Untrack(Pods),
     Say(EventType, String, String),
@@ -97,6 +100,7 @@ impl<'a> Pass<'a> {
         self.steps.extend(deadline_in(job, self.now).map(Step::Again));
         let managing = !job.is_deleting();
         if managing {
+            self.adopt();
             self.manage();
         }
         let enough = match job.completions() {
@@ -110,6 +114,14 @@ impl<'a> Pass<'a> {
             self.suspend_or_resume();
         }
         None
+    }
+
+    /// Pods that run for the job and were not made by it.
+    fn adopt(&mut self) {
+        let untracked: Vec<&JobPod> = self.tally.active.iter().filter(|pod| !pod.is_tracked()).copied().collect();
+        if !untracked.is_empty() {
+            self.steps.push(Step::Track(handles(&untracked)));
+        }
     }
 
     fn manage(&mut self) {
@@ -137,11 +149,11 @@ impl<'a> Pass<'a> {
         if pods.is_empty() {
             return;
         }
-        let (count, ready) = (pods.len() as i64, pods.iter().filter(|pod| pod.is_ready()).count() as i64);
+        let (count, ready) = (pods.len() as i64, pods.iter().filter(|pod| pod.pod.ready).count() as i64);
         self.status.active -= count;
         self.status.terminating = Some(self.status.terminating.unwrap_or(0) + count);
         self.status.ready = Some(self.status.ready.unwrap_or(0) - ready);
-        self.steps.push(step(objects(pods)));
+        self.steps.push(step(handles(pods)));
     }
 
     fn suspend_or_resume(&mut self) {
@@ -187,9 +199,9 @@ impl<'a> Pass<'a> {
 }
 
 fn untrack(pods: Vec<&JobPod>) -> Option<Step> {
-    (!pods.is_empty()).then(|| Step::Untrack(objects(&pods)))
+    (!pods.is_empty()).then(|| Step::Untrack(handles(&pods)))
 }
 
-fn objects(pods: &[&JobPod]) -> Pods {
-    pods.iter().map(|pod| pod.object.clone()).collect()
+fn handles(pods: &[&JobPod]) -> Pods {
+    pods.iter().map(|pod| pod.pod.clone()).collect()
 }

@@ -1,5 +1,6 @@
 //! What a decision looks at in a pod of a job.
 
+use crate::workloads::{Phase, Pod};
 use meta::{Doc, Object, Time};
 use std::sync::Arc;
 
@@ -10,51 +11,42 @@ pub(super) const INDEX_FAILURE_COUNT: &str = "batch.kubernetes.io/job-index-fail
 pub(super) const INDEX_IGNORED_FAILURE_COUNT: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
 
 pub(super) struct JobPod {
-    pub object: Arc<Object>,
+    pub pod: Arc<Pod>,
     pub doc: Doc,
 }
 
+pub(super) fn is_tracked(pod: &Object) -> bool {
+    pod.meta.finalizers.iter().any(|finalizer| finalizer == TRACKING_FINALIZER)
+}
+
 impl JobPod {
-    pub fn new(object: Arc<Object>) -> Self {
-        let doc = object.to_doc();
-        Self { object, doc }
+    pub fn new(pod: Arc<Pod>) -> Self {
+        let doc = pod.object.to_doc();
+        Self { pod, doc }
     }
 
     pub fn uid(&self) -> &str {
-        &self.object.meta.uid
+        self.pod.uid()
     }
 
-    pub fn phase(&self) -> &str {
-        self.doc["status"]["phase"].as_str().unwrap_or("")
+    pub fn has_succeeded(&self) -> bool {
+        self.pod.phase == Phase::Succeeded
     }
 
     pub fn is_deleting(&self) -> bool {
-        self.object.meta.is_deleting()
-    }
-
-    fn has_ended(&self) -> bool {
-        matches!(self.phase(), "Succeeded" | "Failed")
+        self.pod.object.meta.is_deleting()
     }
 
     pub fn is_active(&self) -> bool {
-        !self.has_ended() && !self.is_deleting()
+        self.pod.is_active()
     }
 
-    /// Told to go, and not gone yet.
     pub fn is_terminating(&self) -> bool {
-        !self.has_ended() && self.is_deleting()
+        self.pod.is_terminating()
     }
 
     pub fn is_tracked(&self) -> bool {
-        self.object.meta.finalizers.iter().any(|f| f == TRACKING_FINALIZER)
-    }
-
-    fn condition(&self, kind: &str) -> Option<&Doc> {
-        self.doc["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == kind)
-    }
-
-    pub fn is_ready(&self) -> bool {
-        self.condition("Ready").is_some_and(|c| c["status"] == "True")
+        is_tracked(&self.pod.object)
     }
 
     fn annotation(&self, key: &str) -> Option<&str> {
@@ -81,7 +73,7 @@ impl JobPod {
 
     /// Container restarts, while the pod lives.
     pub fn restarts(&self) -> i64 {
-        if !matches!(self.phase(), "Running" | "Pending") {
+        if !matches!(self.pod.phase, Phase::Running | Phase::Pending) {
             return 0;
         }
         let statuses = ["initContainerStatuses", "containerStatuses"].map(|field| self.doc["status"][field].as_array());
@@ -91,7 +83,8 @@ impl JobPod {
     /// When it ended, from the best witness there is (`getFinishedTime` of `pkg/controller/job/backoff_utils.go`).
     pub fn finished_at(&self) -> Time {
         let created = || time(&self.doc["metadata"]["creationTimestamp"]);
-        let found = self.containers_finished_at().or_else(|| self.unready_since()).or_else(|| self.told_to_go_at()).or_else(created);
+        let found =
+            self.containers_finished_at().or_else(|| self.unready_since()).or_else(|| self.told_to_go_at()).or_else(created);
         found.unwrap_or(Time::from_unix(0))
     }
 
@@ -99,20 +92,27 @@ impl JobPod {
         let finished = |status: &Doc| time(&status["state"]["terminated"]["finishedAt"]);
         let statuses = |field: &str| self.doc["status"][field].as_array().into_iter().flatten();
         // Sidecars end after the containers that do the work.
-        let sidecars: Vec<&str> = self.doc["spec"]["initContainers"].as_array().into_iter().flatten()
-            .filter(|c| c["restartPolicy"] == "Always").filter_map(|c| c["name"].as_str()).collect();
+        let sidecars: Vec<&str> = self.doc["spec"]["initContainers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|c| c["restartPolicy"] == "Always")
+            .filter_map(|c| c["name"].as_str())
+            .collect();
         let sidecar = |status: &&Doc| status["name"].as_str().is_some_and(|name| sidecars.contains(&name));
         let all = statuses("containerStatuses").chain(statuses("initContainerStatuses").filter(sidecar));
         all.map(finished).collect::<Option<Vec<Time>>>()?.into_iter().max()
     }
 
     fn unready_since(&self) -> Option<Time> {
-        self.condition("Ready").filter(|c| c["status"] == "False").and_then(|c| time(&c["lastTransitionTime"]))
+        let ready =
+            self.doc["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == "Ready" && c["status"] == "False")?;
+        time(&ready["lastTransitionTime"])
     }
 
     fn told_to_go_at(&self) -> Option<Time> {
-        let deadline = Time::parse(self.object.meta.deletion_timestamp.as_deref()?)?;
-        Some(deadline.plus_seconds(-self.object.meta.deletion_grace_period_seconds.unwrap_or(0)))
+        let deadline = Time::parse(self.pod.object.meta.deletion_timestamp.as_deref()?)?;
+        Some(deadline.plus_seconds(-self.pod.object.meta.deletion_grace_period_seconds.unwrap_or(0)))
     }
 }
 

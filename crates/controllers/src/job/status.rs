@@ -136,7 +136,9 @@ mod tests {
     fn conditions_change_once() {
         let mut status = JobStatus::default();
         let now = Time::from_unix(0);
-        for (on, news, status_is) in [(false, false, None), (true, true, Some("True")), (true, false, Some("True")), (false, true, Some("False"))] {
+        for (on, news, status_is) in
+            [(false, false, None), (true, true, Some("True")), (true, false, Some("True")), (false, true, Some("False"))]
+        {
             assert_eq!(status.set_condition("Suspended", on, ("R", "m"), now), news);
             assert_eq!(status.conditions.first().and_then(|c| c["status"].as_str()), status_is);
         }

@@ -2,9 +2,9 @@
 
 use super::failure_policy::{self, Action};
 use super::indexes::Indexes;
-use super::job::Job;
 use super::plan::Seen;
 use super::pod::JobPod;
+use super::view::Job;
 use std::collections::BTreeMap;
 
 pub(super) struct Tally<'a> {
@@ -39,9 +39,9 @@ impl<'a> Tally<'a> {
         };
         let failure = |pod: &JobPod| job.considers_failed(pod) && failure_policy::action(job.failure_policy(), pod).counts();
         let indexes = job.indexed().map(|completions| IndexTally::of(seen, &active, completions));
-        let succeeded = new(&uncounted.succeeded, &|pod| pod.phase() == "Succeeded");
+        let succeeded = new(&uncounted.succeeded, &|pod| pod.has_succeeded());
         Self {
-            ready: active.iter().filter(|pod| pod.is_ready()).count() as i64,
+            ready: active.iter().filter(|pod| pod.pod.ready).count() as i64,
             terminating: pods.iter().filter(|pod| pod.is_terminating()).count() as i64,
             succeeded: match &indexes {
                 Some(indexes) => indexes.succeeded.total(),
@@ -63,7 +63,7 @@ impl<'a> IndexTally<'a> {
     fn of(seen: &'a Seen, active: &[&JobPod], completions: i64) -> Self {
         let (job, pods) = (&seen.job, &seen.pods);
         let recorded = job.completed_indexes();
-        let done = |pod: &&JobPod| pod.is_tracked() && pod.phase() == "Succeeded";
+        let done = |pod: &&JobPod| pod.is_tracked() && pod.has_succeeded();
         let succeeded = recorded.union(&Indexes::of(pods.iter().filter(done).filter_map(|pod| job.index_of(pod))));
         let limit = job.backoff_limit_per_index();
         let failed = limit.map(|limit| {

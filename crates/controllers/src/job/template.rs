@@ -1,9 +1,9 @@
 //! The pods a job makes from its template.
 
 use super::failure_policy;
-use super::job::Job;
 use super::pod::{COMPLETION_INDEX, INDEX_FAILURE_COUNT, INDEX_IGNORED_FAILURE_COUNT, JobPod, TRACKING_FINALIZER};
 use super::tally::IndexTally;
+use super::view::Job;
 use meta::Doc;
 use serde_json::json;
 

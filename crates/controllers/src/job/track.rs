@@ -59,7 +59,7 @@ fn insert(uids: &mut Vec<String>, uid: &str) {
 }
 
 fn may_be_released(seen: &Seen, tally: &Tally<'_>, ending: Option<&Ending>, pod: &JobPod) -> bool {
-    if seen.job.is_deleting() || ending.is_some() || pod.phase() == "Succeeded" {
+    if seen.job.is_deleting() || ending.is_some() || pod.has_succeeded() {
         return true;
     }
     let awaited = |index: &i64| tally.indexes.as_ref()?.to_replace.get(index).copied();
@@ -79,7 +79,7 @@ fn result(seen: &Seen, ending: Option<&Ending>, pod: &JobPod) -> Outcome {
     let (job, uncounted) = (&seen.job, &seen.job.status.uncounted);
     let was_failure = uncounted.failed.iter().any(|uid| uid == pod.uid());
     let index = job.index_of(pod);
-    if pod.phase() == "Succeeded" && !was_failure {
+    if pod.has_succeeded() && !was_failure {
         return match job.indexed() {
             None => Outcome::Succeeded,
             Some(_) => index.map_or(Outcome::None, Outcome::Index),

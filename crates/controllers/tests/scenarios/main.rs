@@ -4,5 +4,7 @@ mod born_with;
 mod certificates;
 mod feed;
 mod garbage_collection;
+mod jobs;
+mod kubelet;
 mod namespace_deletion;
 mod world;

@@ -3,6 +3,7 @@
 use super::indexes::Indexes;
 use super::pod::JobPod;
 use super::status::JobStatus;
+use crate::workloads::Phase;
 use meta::{Doc, Object};
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ impl Job {
 
     /// A deleted pod counts as failed: it may never get to say so itself.
     pub fn considers_failed(&self, pod: &JobPod) -> bool {
-        pod.phase() == "Failed" || (!self.replaces_failed_only() && pod.is_deleting() && pod.phase() != "Succeeded")
+        pod.pod.phase == Phase::Failed || (!self.replaces_failed_only() && pod.is_deleting() && !pod.has_succeeded())
     }
 
     pub fn is_managed_elsewhere(&self) -> bool {
