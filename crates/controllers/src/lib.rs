@@ -5,6 +5,8 @@
 mod certificates;
 mod clusterrole_aggregation;
 mod context;
+mod controller_revisions;
+mod daemon_set;
 mod garbage_collector;
 mod job;
 mod kinds;
@@ -34,6 +36,7 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
 ];

@@ -2,6 +2,7 @@
 
 mod born_with;
 mod certificates;
+mod daemon_sets;
 mod feed;
 mod garbage_collection;
 mod jobs;
