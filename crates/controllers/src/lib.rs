@@ -6,12 +6,16 @@ mod certificates;
 mod clusterrole_aggregation;
 mod context;
 mod deployment;
+mod controller_revisions;
+mod daemon_set;
 mod garbage_collector;
+mod job;
 mod kinds;
 mod namespace;
 mod replica_set;
 mod root_ca;
 mod service_account;
+mod ttl_after_finished;
 mod workloads;
 
 pub use certificates::NodeNames;
@@ -37,6 +41,9 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: deployment::NAME, start: deployment::start },
     Entry { name: replica_set::NAME, start: replica_set::start },
     Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
+    Entry { name: daemon_set::NAME, start: daemon_set::start },
+    Entry { name: job::NAME, start: job::start },
+    Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

@@ -3,8 +3,11 @@
 mod born_with;
 mod certificates;
 mod deployments;
+mod daemon_sets;
 mod feed;
 mod garbage_collection;
+mod jobs;
+mod kubelet;
 mod namespace_deletion;
 mod replica_sets;
 mod workloads;
