@@ -5,11 +5,15 @@
 mod certificates;
 mod clusterrole_aggregation;
 mod context;
+mod endpoint_slice;
+mod endpoint_slice_mirroring;
+mod endpoints;
 mod garbage_collector;
 mod kinds;
 mod namespace;
 mod root_ca;
 mod service_account;
+mod service_pods;
 mod workloads;
 
 pub use certificates::NodeNames;
@@ -32,6 +36,9 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
+    Entry { name: endpoints::NAME, start: endpoints::start },
+    Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

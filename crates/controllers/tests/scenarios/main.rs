@@ -5,4 +5,6 @@ mod certificates;
 mod feed;
 mod garbage_collection;
 mod namespace_deletion;
+mod nodes;
+mod service_endpoints;
 mod world;
