@@ -8,6 +8,9 @@ mod context;
 mod deployment;
 mod controller_revisions;
 mod daemon_set;
+mod endpoint_slice;
+mod endpoint_slice_mirroring;
+mod endpoints;
 mod garbage_collector;
 mod job;
 mod kinds;
@@ -16,6 +19,7 @@ mod replica_set;
 mod root_ca;
 mod service_account;
 mod ttl_after_finished;
+mod service_pods;
 mod workloads;
 
 pub use certificates::NodeNames;
@@ -44,6 +48,9 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
+    Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
+    Entry { name: endpoints::NAME, start: endpoints::start },
+    Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

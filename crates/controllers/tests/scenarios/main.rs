@@ -11,4 +11,6 @@ mod kubelet;
 mod namespace_deletion;
 mod replica_sets;
 mod workloads;
+mod nodes;
+mod service_endpoints;
 mod world;
