@@ -27,7 +27,10 @@ pub enum Outcome {
     /// Others know. The draft is for when they do not say.
     Elsewhere(Draft),
     /// The answer so far ends in a name that others know.
-    Aliased { draft: Draft, target: Name },
+    Aliased {
+        draft: Draft,
+        target: Name,
+    },
 }
 
 pub fn answer(zone: &Zone, query: &[u8], transport: Transport) -> Outcome {

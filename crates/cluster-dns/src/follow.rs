@@ -11,8 +11,7 @@ const ENDPOINT_SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpo
 
 /// Until the runtime stops. The zone says itself when it is complete.
 pub fn follow(informers: &Informers, zone: &SharedZone, runtime: &Runtime) {
-    let (namespaces, services, slices) =
-        (informers.get(NAMESPACES), informers.get(SERVICES), informers.get(ENDPOINT_SLICES));
+    let (namespaces, services, slices) = (informers.get(NAMESPACES), informers.get(SERVICES), informers.get(ENDPOINT_SLICES));
     let known = zone.clone();
     namespaces.on_change(move |change| known.write().set_namespace(&change.object().meta.name, change.new.is_some()));
     let known = zone.clone();

@@ -117,7 +117,10 @@ mod tests {
             ("ns.dns.cluster.local.", "Cluster(NameServer)"),
             ("site.svc.cluster.local.", r#"Cluster(Namespace { namespace: "site" })"#),
             ("Web.Site.svc.cluster.local.", r#"Cluster(Service { namespace: "site", service: "web" })"#),
-            ("web-0.web.site.svc.cluster.local.", r#"Cluster(Endpoint { namespace: "site", service: "web", hostname: "web-0" })"#),
+            (
+                "web-0.web.site.svc.cluster.local.",
+                r#"Cluster(Endpoint { namespace: "site", service: "web", hostname: "web-0" })"#,
+            ),
             (
                 "_http._tcp.web.site.svc.cluster.local.",
                 r#"Cluster(Port { namespace: "site", service: "web", port: "http", protocol: "tcp" })"#,

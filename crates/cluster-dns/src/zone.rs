@@ -144,9 +144,7 @@ impl Zone {
         match asked {
             Asked::Apex | Asked::Parent => Found::Targets(Vec::new()),
             Asked::Version => Found::Version,
-            Asked::NameServer => {
-                Found::Targets(vec![Target { name: "ns.dns".into(), address: self.address, port: None }])
-            }
+            Asked::NameServer => Found::Targets(vec![Target { name: "ns.dns".into(), address: self.address, port: None }]),
             Asked::Other => Found::Nothing,
             Asked::Namespace { namespace }
             | Asked::Service { namespace, .. }
@@ -199,12 +197,7 @@ impl Zone {
     }
 
     /// Each endpoint once, whatever slices it is in.
-    fn endpoints(
-        &self,
-        key: &ObjectKey,
-        who: impl Fn(&Endpoint) -> bool,
-        wanted: impl Fn(&Port) -> bool,
-    ) -> Vec<Target> {
+    fn endpoints(&self, key: &ObjectKey, who: impl Fn(&Endpoint) -> bool, wanted: impl Fn(&Port) -> bool) -> Vec<Target> {
         let mut seen = HashSet::new();
         let mut targets = Vec::new();
         let slices = self.members.get(key).into_iter().flatten();
