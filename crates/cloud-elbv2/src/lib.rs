@@ -11,9 +11,11 @@ mod failures;
 mod listeners;
 mod load_balancers;
 mod lookup;
+mod merge;
 mod operations;
 mod records;
 mod service;
+mod stacks;
 mod subnets;
 mod tags;
 mod target_groups;
@@ -21,7 +23,8 @@ mod target_groups;
 pub use load_balancers::{LoadBalancerControl, State as LoadBalancerState};
 pub use records::{
     AGENT_FINALIZER, INSTANCES, LISTENERS, LOAD_BALANCER_FINALIZER, LOAD_BALANCER_LABEL, LOAD_BALANCERS, LOOPBACK_ADDRESSES,
-    NAMES, NETWORK_INTERFACES, TARGET_GROUPS, records,
+    NAMES, NETWORK_INTERFACES, STACK_LABEL, TARGET_GROUPS, records,
 };
 pub use service::Elbv2;
+pub use stacks::{Change as StackChange, Removal, Stack, StackGroup, StackListener, Stacks};
 pub use target_groups::TargetGroupControl;

@@ -1,12 +1,12 @@
 //! ModifyTargetGroup: how its targets' health is checked.
 
 use crate::lookup::{all, name_of, target_group};
+use crate::merge::replacing;
 use crate::records::{LISTENERS, TARGET_GROUPS};
 use crate::service::Cx;
 use crate::target_groups::{describe, health_check};
 use aws_service::records::amend;
 use aws_service::{Failure, Outcome, Request};
-use meta::Doc;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -21,14 +21,4 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     .await?;
     let listeners = all(&cx.client, &namespace, LISTENERS, String::new()).await?;
     Ok(json!({"TargetGroups": [describe::target_group(&changed, &listeners)]}))
-}
-
-/// A merge patch that leaves nothing behind of what is no longer there.
-pub fn replacing(present: &Doc, mut next: Doc) -> Doc {
-    for (key, _) in present.as_object().into_iter().flatten() {
-        if next[key].is_null() {
-            next[key] = Doc::Null;
-        }
-    }
-    next
 }

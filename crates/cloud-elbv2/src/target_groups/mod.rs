@@ -9,4 +9,4 @@ mod record;
 pub mod targets;
 
 pub use control::TargetGroupControl;
-pub use record::NewTargetGroup;
+pub use record::{NewTargetGroup, attributes};

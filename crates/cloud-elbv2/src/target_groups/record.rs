@@ -30,7 +30,7 @@ impl NewTargetGroup<'_> {
             "spec": {
                 "arn": self.place.target_group(self.name, id), "name": self.name, "protocol": self.protocol, "port": self.port,
                 "vpcId": self.vpc_id, "targetType": self.target_type, "ipAddressType": "ipv4",
-                "healthCheck": self.health_check, "attributes": self.attributes(), "tags": self.tags, "targets": self.targets,
+                "healthCheck": self.health_check, "attributes": attributes(self.target_type, self.protocol, &self.attributes), "tags": self.tags, "targets": self.targets,
                 "loadBalancerArns": [], "host": self.host,
             },
         });
@@ -39,12 +39,13 @@ impl NewTargetGroup<'_> {
         }
         record
     }
+}
 
-    /// Clients' addresses reach instances, and whoever speaks UDP, unless it is said otherwise.
-    fn attributes(&self) -> Map<String, Doc> {
-        let preserves = self.target_type == "instance" || self.protocol != "TCP";
-        let mut given = Map::from_iter([("preserve_client_ip.enabled".to_owned(), json!(preserves.to_string()))]);
-        given.extend(self.attributes.clone());
-        beginning(TARGET_GROUP, given)
-    }
+/// All attributes of a group with those that are given. Clients' addresses reach instances, and whoever speaks UDP, unless it
+/// is said otherwise.
+pub fn attributes(target_type: &str, protocol: &str, given: &Map<String, Doc>) -> Map<String, Doc> {
+    let preserves = target_type == "instance" || protocol != "TCP";
+    let mut own = Map::from_iter([("preserve_client_ip.enabled".to_owned(), json!(preserves.to_string()))]);
+    own.extend(given.clone());
+    beginning(TARGET_GROUP, own)
 }
