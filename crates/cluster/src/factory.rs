@@ -29,9 +29,10 @@ use tokio::sync::Mutex;
 const PORTS: [u16; 2] = [443, 6443];
 /// Addresses tried before giving up: each may be in use by another service or cluster.
 const ADDRESSES_TRIED: u32 = 256;
-/// 127.64.0.0/10 holds the clusters' addresses, so that they meet nothing that people put on 127.0.0.0/16.
+/// 127.64.0.0/11 holds the clusters' addresses, so that they meet nothing that people put on 127.0.0.0/16, nor the load
+/// balancers, which have 127.96.0.0/11.
 const ADDRESS_BASE: u32 = 0x7f40_0000;
-const ADDRESS_BITS: u32 = 22;
+const ADDRESS_BITS: u32 = 21;
 
 pub struct Factory {
     pub client: Client,
