@@ -14,6 +14,7 @@ use meta::{Doc, SystemClock, User};
 use reconcile::{Informers, Runtime};
 use serde_json::json;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -71,7 +72,7 @@ pub struct World {
     plane: ControlPlane,
     engine: storage::Engine,
     pub admin: Client,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// The agent, until it is stopped.
@@ -100,7 +101,7 @@ impl World {
         let engine = storage::Engine::open(backend, &storage::Keyring::file("keyring"), options).expect("a store");
         let clock: SharedClock = Arc::new(SystemClock);
         let keys = Keys::new(SigningKey::generate().expect("a key"), clock.now()).expect("keys");
-        let records = [cloud_ec2::records(), cloud_eks::records()].concat();
+        let records = [cloud_ec2::records(), cloud_eks::records(), cloud_elbv2::records()].concat();
         let plan = Plan {
             name: "management".into(),
             published: Published::new(Catalog::management(36, records).expect("tables")).expect("structural schemas"),
@@ -116,16 +117,26 @@ impl World {
         let admin = plane.server.client(User::authenticated("test", [meta::user::MASTERS]));
         let namespaces = Resource::new("", "v1", "namespaces");
         admin.create(namespaces, "", json!({"metadata": {"name": NAMESPACE}})).await.expect("a namespace");
-        Self { plane, engine, admin, _directory: directory }
+        Self { plane, engine, admin, directory }
     }
 
     pub fn agent(&self) -> Running {
         let runtime = Runtime::new();
         let informers = Informers::new(self.admin.clone(), runtime.tasks.clone(), runtime.stop.clone());
         let (sender, served) = watch::channel(0);
-        let network = Network { instance: INSTANCE.into(), region: "us-east-1".into(), services: Arc::new(Greeter(sender)) };
+        let network = Network {
+            instance: INSTANCE.into(),
+            region: "us-east-1".into(),
+            services: Arc::new(Greeter(sender)),
+            hosts_file: Some(self.hosts_file()),
+            clock: Arc::new(SystemClock),
+        };
         Agent::new(self.admin.clone(), HOST, Arc::new(Machines)).with_network(network).run(&informers, &runtime);
         Running { runtime, served }
+    }
+
+    pub fn hosts_file(&self) -> PathBuf {
+        self.directory.path().join("hosts")
     }
 
     pub async fn stop(self) {
