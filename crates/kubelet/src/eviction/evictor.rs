@@ -89,7 +89,8 @@ impl Evictor {
     /// What pods have written counts against the node's own volume, however large the host's disk is.
     async fn levels(&self) -> Levels {
         let mut levels = self.stats.levels().await;
-        let used: i64 = self.used.values().map(|usage| usage.disk).sum();
+        let running = self.running();
+        let used: i64 = running.iter().filter_map(|shown| self.used.get(shown.pod.uid())).map(|usage| usage.disk).sum();
         if let Some(disk) = levels.get_mut(&Signal::NodeFsAvailable) {
             disk.available = disk.available.min(disk.capacity.saturating_sub(used)).max(0);
         }
