@@ -10,9 +10,14 @@ mod kinds;
 mod namespace;
 mod root_ca;
 mod service_account;
+mod service_load_balancer;
 
 pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};
+pub use service_load_balancer::{
+    Change, Ensured, HealthCheck, Hear, Listener, LoadBalancer, LoadBalancers, Removed, ServiceKey, State, Target, TargetGroup,
+    TargetId,
+};
 
 use context::Cx;
 use reconcile::Informers;
@@ -31,6 +36,7 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: service_load_balancer::NAME, start: service_load_balancer::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.
