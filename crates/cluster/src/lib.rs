@@ -9,6 +9,7 @@ mod factory;
 mod image_requests;
 mod instances;
 mod keys;
+mod load_balancers;
 mod management;
 mod nodes;
 mod plane_network;
@@ -18,7 +19,7 @@ mod state_dir;
 mod versions;
 mod vpc_endpoint;
 
-pub use control_plane::{ControlPlane, ControlPlaneError, Plan};
+pub use control_plane::{Cloud, ControlPlane, ControlPlaneError, Plan};
 pub use control_socket::wait_for_release;
 pub use instances::purge;
 pub use keys::{Keys, KeysError, SigningKeys};
