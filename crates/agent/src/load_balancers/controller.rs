@@ -44,7 +44,7 @@ pub struct LoadBalancers {
     sources: Sources,
     probers: Probers,
     tables: Tables,
-    host: Arc<HostAccess>,
+    host: HostAccess,
     /// What was last said of what does not work, by VPC: it is said once.
     complaints: Mutex<BTreeMap<String, String>>,
 }
@@ -63,7 +63,7 @@ impl LoadBalancers {
             sources,
             probers: Probers::new(runtime, Arc::new(move |vpc| queue.add(vpc.to_owned()))),
             tables: Tables::default(),
-            host: Arc::new(HostAccess::new(hosts, runtime)),
+            host: HostAccess::new(hosts, runtime),
             complaints: Mutex::default(),
         });
         controller.run(WORKERS, move |vpc: String| {
@@ -81,7 +81,7 @@ impl LoadBalancers {
         let made = self.make(vpc, &records, &mut seen).await;
         let works = made.is_ok();
         let reached = match made {
-            Ok(entries) => self.reach(vpc, entries).await,
+            Ok(entries) => self.host.ensure(vpc, entries).await,
             Err(why) => Err(why),
         };
         let next = self.tell_of_targets(&records, &seen).await?;
@@ -119,13 +119,6 @@ impl LoadBalancers {
         let router = NetNs::named(&names::of(&self.config.place.instance, vpc))?;
         let inode = router.inode()?;
         Ok(Some((router, inode)))
-    }
-
-    async fn reach(&self, vpc: &str, entries: Vec<Entry>) -> Result<(), String> {
-        let (host, vpc) = (self.host.clone(), vpc.to_owned());
-        // The hosts file is a file, and others may hold its lock.
-        let reached = tokio::task::spawn_blocking(move || host.ensure(&vpc, entries)).await;
-        reached.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     async fn tell_of_targets(&self, records: &VpcRecords, seen: &Seen) -> Result<Next, Error> {
