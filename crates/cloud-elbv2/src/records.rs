@@ -17,7 +17,7 @@ pub const LISTENERS: Resource = Resource::new(GROUP, "v1", "listeners");
 pub const TARGET_GROUPS: Resource = Resource::new(GROUP, "v1", "targetgroups");
 /// Named by the address: creating one is taking it, deleting it is giving it back.
 pub const LOOPBACK_ADDRESSES: Resource = Resource::new(GROUP, "v1", "loopbackaddresses");
-/// Named `lb.<escaped name>` or `tg.<escaped name>`: a claim on the name that AWS keeps unique in a region.
+/// Named `lb.<escaped name>`, `tg.<escaped name>` or `port.<load balancer's id>.<port>`: who has what only one may have.
 pub const NAMES: Resource = Resource::new(GROUP, "v1", "names");
 
 pub const SUBNETS: Resource = Resource::new("ec2.pilothouse.dev", "v1", "subnets");
@@ -28,6 +28,8 @@ pub const INSTANCES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "insta
 
 /// On Listener: its load balancer's record, so that they can be listed.
 pub const LOAD_BALANCER_LABEL: &str = "elbv2.pilothouse.dev/load-balancer";
+/// On LoadBalancer and TargetGroup: the Service that they are made for, as a digest.
+pub const STACK_LABEL: &str = "elbv2.pilothouse.dev/stack";
 /// Keeps a LoadBalancer until its interfaces, listeners and loopback address are gone; every creator sets it.
 pub const LOAD_BALANCER_FINALIZER: &str = "elbv2.pilothouse.dev/load-balancer";
 /// Keeps a LoadBalancer until nothing of it is left on its host. The agent sets it before it makes anything, and takes it
@@ -98,6 +100,6 @@ fn loopback_address() -> RecordKind {
 }
 
 fn name() -> RecordKind {
-    let def = ResourceDef::record(API_VERSION, "Name", "names").category("elbv2").column("Arn", "/spec/arn");
-    RecordKind { def, schema: schema(json!({"arn": text()}), meta::Doc::Null) }
+    let def = ResourceDef::record(API_VERSION, "Name", "names").category("elbv2").column("Id", "/spec/id");
+    RecordKind { def, schema: schema(json!({"id": text()}), meta::Doc::Null) }
 }

@@ -9,6 +9,7 @@ use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
 use controllers::{KindFacts, NodeNames};
+use meta::User;
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -117,7 +118,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Starts what makes the cluster's objects true.
+    /// Starts what makes the cluster's objects true, and what gives its pods nodes.
     pub fn start_controllers(
         &self,
         kinds: Arc<[KindFacts]>,
@@ -126,12 +127,18 @@ impl ControlPlane {
         clock: &SharedClock,
     ) {
         let server = self.server.clone();
-        controllers::start(controllers::Context {
+        let informers = controllers::start(controllers::Context {
             client: Arc::new(move |user| server.client(user)),
             kinds,
             root_ca_pem: keys.authority.certificate_pem().to_owned(),
             authority: Some(keys.authority.clone()),
             node_names,
+            clock: clock.clone(),
+            runtime: self.runtime.clone(),
+        });
+        scheduler::start(scheduler::Context {
+            client: self.server.client(User::authenticated::<String>(scheduler::USER, [])),
+            informers,
             clock: clock.clone(),
             runtime: self.runtime.clone(),
         });

@@ -9,6 +9,7 @@ mod factory;
 mod image_requests;
 mod instances;
 mod keys;
+mod kube_dns;
 mod management;
 mod nodes;
 mod plane_network;

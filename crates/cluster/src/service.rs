@@ -356,6 +356,9 @@ fn start_cloud(
     cloud_eks::ClusterControl::new(eks(), config.clone(), Arc::new(HttpsProbe), clock.clone(), random.clone())
         .run(informers, runtime);
     cloud_eks::NodegroupControl::new(eks(), config, factory.clone(), clock.clone(), random.clone()).run(informers, runtime);
+    let elbv2 = || as_user("system:cloud:elbv2");
+    cloud_elbv2::LoadBalancerControl::new(elbv2(), HOST, clock.clone(), random.clone()).run(informers, runtime);
+    cloud_elbv2::TargetGroupControl::new(elbv2()).run(informers, runtime);
 }
 
 /// The one list of cloud services.
@@ -373,6 +376,7 @@ fn aws_endpoint(
         Arc::new(cloud_iam::Iam::new(as_user("system:cloud:iam")).ok_or_else(missing)?),
         Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region, random.clone()).ok_or_else(missing)?),
         Arc::new(cloud_eks::Eks::new(as_user("system:cloud:eks"), random.clone()).ok_or_else(missing)?),
+        Arc::new(cloud_elbv2::Elbv2::new(as_user("system:cloud:elbv2"), HOST, random.clone()).ok_or_else(missing)?),
     ];
     let verifier = CredentialVerifier::new(as_user("system:cloud:sts"), &config.account, keys, clock.clone());
     Endpoint::new(Limits::default(), services, Arc::new(verifier), clock.clone(), random.clone()).map(Arc::new)

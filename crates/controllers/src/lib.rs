@@ -5,11 +5,22 @@
 mod certificates;
 mod clusterrole_aggregation;
 mod context;
+mod deployment;
+mod controller_revisions;
+mod daemon_set;
+mod endpoint_slice;
+mod endpoint_slice_mirroring;
+mod endpoints;
 mod garbage_collector;
+mod job;
 mod kinds;
 mod namespace;
+mod replica_set;
 mod root_ca;
 mod service_account;
+mod ttl_after_finished;
+mod service_pods;
+mod workloads;
 
 pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};
@@ -31,6 +42,15 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: deployment::NAME, start: deployment::start },
+    Entry { name: replica_set::NAME, start: replica_set::start },
+    Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
+    Entry { name: daemon_set::NAME, start: daemon_set::start },
+    Entry { name: job::NAME, start: job::start },
+    Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
+    Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
+    Entry { name: endpoints::NAME, start: endpoints::start },
+    Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

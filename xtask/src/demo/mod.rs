@@ -8,7 +8,7 @@ mod kubectl;
 mod nodes;
 mod outcome;
 mod residue;
-mod sandbox;
+pub mod sandbox;
 pub mod service;
 mod steps;
 pub mod world;

@@ -35,6 +35,11 @@ pub const WAY_BACK: &[Step] = &[
     Step { name: "delete-nodes", title: "the node group goes", scenes: &[("", nodes::delete)] },
     Step { name: "delete", title: "through the same clients", scenes: &[("", cloud::delete)] },
     Step { name: "down", title: "stop the service and remove its state", scenes: &[("", service::down)] },
+    Step {
+        name: "killed",
+        title: "kill -9 of everything in the middle, then down --purge",
+        scenes: &[("", nodes::in_the_middle)],
+    },
 ];
 
 /// The step before the first: it needs the network of the machine, so it happens outside the sandbox.
