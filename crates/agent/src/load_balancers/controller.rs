@@ -92,33 +92,34 @@ impl LoadBalancers {
 
     /// Checks, rules and names in the VPC; fills in the targets' health on the way. Says what the host is to reach.
     async fn make(&self, vpc: &str, records: &VpcRecords, seen: &mut Seen) -> Result<Vec<Entry>, String> {
-        let router = self.router(vpc, seen).map_err(|error| format!("the router of {vpc}: {error}"))?;
+        let router = self.router(vpc, records, seen).map_err(|error| format!("the router of {vpc}: {error}"))?;
         let wanted = router.as_ref().map(|router| probes(records, seen, router)).unwrap_or_default();
         seen.health = self.probers.ensure(vpc, wanted);
         let choice = choose(seen);
-        let entries = match &router {
-            Some((router, inode)) => {
-                let filled = self.tables.ensure(vpc, (router, *inode), Rules::of(&choice)).await;
-                filled.map_err(|error| error.to_string())?;
-                seen.balancers.iter().filter_map(|balancer| entry(balancer, &choice.names, router)).collect()
-            }
-            None => {
-                self.tables.forget(vpc);
-                Vec::new()
-            }
-        };
+        let mut entries = Vec::new();
+        if let Some((router, inode)) = &router {
+            let rules = (!seen.balancers.is_empty()).then(|| Rules::of(&choice));
+            self.tables.ensure(vpc, (router, *inode), rules).await.map_err(|error| error.to_string())?;
+            entries.extend(seen.balancers.iter().filter_map(|balancer| entry(balancer, &choice.names, router)));
+        }
         self.config.serving.name_load_balancers(vpc, choice.names);
         Ok(entries)
     }
 
-    /// None before there is an address in it.
-    fn router(&self, vpc: &str, seen: &Seen) -> std::io::Result<Option<(NetNs, u64)>> {
-        if seen.balancers.iter().all(|balancer| balancer.zones.is_empty()) {
+    /// With its number. None while nothing of a load balancer can be in it.
+    fn router(&self, vpc: &str, records: &VpcRecords, seen: &Seen) -> std::io::Result<Option<(NetNs, u64)>> {
+        if records.balancers.is_empty() {
             return Ok(None);
         }
-        let router = NetNs::named(&names::of(&self.config.place.instance, vpc))?;
-        let inode = router.inode()?;
-        Ok(Some((router, inode)))
+        let has_addresses = seen.balancers.iter().any(|balancer| !balancer.zones.is_empty());
+        match NetNs::named(&names::of(&self.config.place.instance, vpc)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !has_addresses => Ok(None),
+            Err(error) => Err(error),
+            Ok(router) => {
+                let inode = router.inode()?;
+                Ok(Some((router, inode)))
+            }
+        }
     }
 
     async fn tell_of_targets(&self, records: &VpcRecords, seen: &Seen) -> Result<Next, Error> {

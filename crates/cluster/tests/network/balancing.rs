@@ -195,8 +195,9 @@ async fn a_load_balancer_from_its_first_packet_to_its_last() {
     world.delete(LOAD_BALANCERS, ID).await;
     world.until(LOAD_BALANCERS, ID, |doc| doc.is_none()).await;
     assert_eq!(std::fs::read_to_string(world.hosts_file()).expect("a hosts file"), HOSTS);
-    assert!(host.connect_tcp((LOOPBACK, 80).into()).await.is_err() && client.connect_tcp((AT, 80).into()).await.is_err());
-    assert_eq!(counted(&router, "target-"), 0);
+    assert!(host.connect_tcp((LOOPBACK, 80).into()).await.is_err(), "nobody listens on the host");
+    assert!(client.connect_tcp((AT, 80).into()).await.is_err(), "nor in the VPC");
+    assert_eq!(nft::chains(&router, "pilothouse-elb").expect("chains"), Vec::<String>::new());
     world.delete(NETWORK_INTERFACES, INTERFACE).await;
     world.gone(INTERFACE).await;
     for interface in [ONE, TWO] {
