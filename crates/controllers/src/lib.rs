@@ -13,6 +13,7 @@ mod kinds;
 mod namespace;
 mod root_ca;
 mod service_account;
+mod stateful_set;
 mod ttl_after_finished;
 mod workloads;
 
@@ -36,6 +37,7 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: stateful_set::NAME, start: stateful_set::start },
     Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
