@@ -7,10 +7,12 @@ mod clusterrole_aggregation;
 mod context;
 mod controller_revisions;
 mod daemon_set;
+mod deployment;
 mod garbage_collector;
 mod job;
 mod kinds;
 mod namespace;
+mod replica_set;
 mod root_ca;
 mod service_account;
 mod stateful_set;
@@ -41,6 +43,9 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
+    Entry { name: deployment::NAME, start: deployment::start },
+    Entry { name: replica_set::NAME, start: replica_set::start },
+    Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

@@ -3,9 +3,12 @@
 mod born_with;
 mod certificates;
 mod daemon_sets;
+mod deployments;
 mod feed;
 mod garbage_collection;
 mod jobs;
 mod kubelet;
 mod namespace_deletion;
+mod replica_sets;
+mod workloads;
 mod world;

@@ -22,7 +22,7 @@ pub const PODS: Resource = Resource::new("", "v1", "pods");
 pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
 const MINOR: u32 = 36;
 /// Far longer than anything here takes: a test that gets there has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct World {
     pub server: Arc<ApiServer>,
@@ -93,6 +93,14 @@ impl World {
             node_names: None,
             clock: clock(),
             runtime: self.controllers.clone(),
+        });
+    }
+
+    /// Runs something beside the control plane until that stops.
+    pub fn spawn(&self, task: impl std::future::Future<Output = ()> + Send + 'static) {
+        let stop = self.runtime.stop.clone();
+        self.runtime.tasks.spawn(async move {
+            stop.run_until_cancelled(task).await;
         });
     }
 
