@@ -79,7 +79,8 @@ pub(super) fn claims(set: &Set, ordinal: usize) -> Vec<Doc> {
         let metadata = &template["metadata"];
         let mut labels: Map<String, Doc> = metadata["labels"].as_object().cloned().unwrap_or_default();
         labels.extend(set.doc["spec"]["selector"]["matchLabels"].as_object().cloned().unwrap_or_default());
-        let mut named = json!({ "name": claim_name(set, template, ordinal), "namespace": set.object.meta.namespace, "labels": labels });
+        let mut named =
+            json!({ "name": claim_name(set, template, ordinal), "namespace": set.object.meta.namespace, "labels": labels });
         for field in ["annotations", "finalizers"] {
             if !metadata[field].is_null() {
                 named[field] = metadata[field].clone();

@@ -9,7 +9,7 @@ mod status;
 mod tests;
 
 use crate::context::Cx;
-use crate::controller_revisions::{History, Past};
+use crate::controller_revisions::History;
 use crate::workloads::{Claimant, Events, Expectations, Kind, Owners, PODS, Pod, Pods, claim, slow_start};
 use client::{Client, DeleteOptions, Preconditions, Resource};
 use identity::NewPod;
@@ -210,7 +210,11 @@ impl Pass {
     fn tell(&self, set: &Set, verb: &str, what: &str, well: &str, failure: Option<&Status>) {
         let (name, title) = (set.name(), if verb == "create" { "Create" } else { "Delete" });
         match failure {
-            None => self.events.normal(&set.object, format!("Successful{title}"), format!("{verb} {what} in StatefulSet {name} {well}")),
+            None => self.events.normal(
+                &set.object,
+                format!("Successful{title}"),
+                format!("{verb} {what} in StatefulSet {name} {well}"),
+            ),
             Some(status) => {
                 let message = format!("{verb} {what} in StatefulSet {name} failed error: {status}");
                 self.events.warning(&set.object, format!("Failed{title}"), message);

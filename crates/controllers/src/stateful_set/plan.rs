@@ -144,7 +144,10 @@ impl<'a> View<'a> {
 
     fn missing_claims(&self, ordinal: usize) -> Vec<Doc> {
         let claims = identity::claims(&self.seen.set, ordinal);
-        claims.into_iter().filter(|claim| !claim["metadata"]["name"].as_str().is_some_and(|n| self.seen.claims.contains(n))).collect()
+        claims
+            .into_iter()
+            .filter(|claim| !claim["metadata"]["name"].as_str().is_some_and(|n| self.seen.claims.contains(n)))
+            .collect()
     }
 
     /// Pods that the partition keeps from an update come back as they were.

@@ -29,7 +29,8 @@ pub(super) fn status(view: &View<'_>) -> Option<Doc> {
         status["collisionCount"] = 0.into();
     }
     let fields = status.as_object_mut()?;
-    for (field, count) in [("readyReplicas", ready_replicas), ("currentReplicas", current_replicas), ("updatedReplicas", updated)] {
+    for (field, count) in [("readyReplicas", ready_replicas), ("currentReplicas", current_replicas), ("updatedReplicas", updated)]
+    {
         match count {
             0 => drop(fields.remove(field)),
             count => drop(fields.insert(field.into(), count.into())),

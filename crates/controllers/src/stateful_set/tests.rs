@@ -51,13 +51,20 @@ fn set(spec: Doc) -> Set {
 }
 
 fn revision(name: &str, number: i64) -> Revision {
-    let data = json!({ "spec": { "template": { "$patch": "replace", "metadata": { "labels": { "app": "db", "from": name } } } } });
+    let data =
+        json!({ "spec": { "template": { "$patch": "replace", "metadata": { "labels": { "app": "db", "from": name } } } } });
     Revision::of(object(json!({ "metadata": { "name": name }, "revision": number, "data": data })))
 }
 
 fn seen(spec: Doc, pods: &[&str]) -> Seen {
     let past = Past { revisions: vec![revision("older", 1), revision("old", 2), revision("new", 3)] };
-    Seen { set: set(spec), pods: pods.iter().map(|text| pod(text)).collect(), past, claims: ["data-db-0".to_owned()].into(), settled: true }
+    Seen {
+        set: set(spec),
+        pods: pods.iter().map(|text| pod(text)).collect(),
+        past,
+        claims: ["data-db-0".to_owned()].into(),
+        settled: true,
+    }
 }
 
 fn show(step: &Step) -> Option<String> {
@@ -160,31 +167,51 @@ fn claims_come_before_pods() {
 #[test]
 fn status_follows_the_update() {
     let status = |pods: &[&str]| {
-        let steps = plan(&seen(json!({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}), pods), Time::from_unix(NOW));
+        let steps = plan(
+            &seen(json!({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}), pods),
+            Time::from_unix(NOW),
+        );
         steps.into_iter().find_map(|step| match step {
             Step::Status(status) => Some(status),
             _ => None,
         })
     };
     let common = |mut fields: Doc| {
-        for (key, value) in [("updateRevision", json!("new")), ("collisionCount", json!(0)), ("observedGeneration", json!(1)), ("replicas", json!(3))] {
+        for (key, value) in [
+            ("updateRevision", json!("new")),
+            ("collisionCount", json!(0)),
+            ("observedGeneration", json!(1)),
+            ("replicas", json!(3)),
+        ] {
             fields[key] = value;
         }
         Some(fields)
     };
     assert_eq!(
         status(&["0 old ok", "1 old ok", "2 new ok"]),
-        common(json!({"currentRevision": "old", "currentReplicas": 2, "updatedReplicas": 1, "readyReplicas": 3, "availableReplicas": 3}))
+        common(
+            json!({"currentRevision": "old", "currentReplicas": 2, "updatedReplicas": 1, "readyReplicas": 3, "availableReplicas": 3})
+        )
     );
     assert_eq!(
         status(&["0 new ok", "1 new ok", "2 new ok"]),
-        common(json!({"currentRevision": "new", "currentReplicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3}))
+        common(
+            json!({"currentRevision": "new", "currentReplicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3})
+        )
     );
 }
 
 #[test]
 fn names_tell_members() {
-    for (name, ordinal) in [("db-0", Some(0)), ("db-12", Some(12)), ("db-", None), ("db-x", None), ("other-1", None), ("db-1-2", None), ("db-99999999999", None)] {
+    for (name, ordinal) in [
+        ("db-0", Some(0)),
+        ("db-12", Some(12)),
+        ("db-", None),
+        ("db-x", None),
+        ("other-1", None),
+        ("db-1-2", None),
+        ("db-99999999999", None),
+    ] {
         assert_eq!(set(json!({})).ordinal(name), ordinal, "{name}");
     }
 }

@@ -10,5 +10,6 @@ mod jobs;
 mod kubelet;
 mod namespace_deletion;
 mod replica_sets;
+mod stateful_sets;
 mod workloads;
 mod world;
