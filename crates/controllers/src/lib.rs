@@ -18,6 +18,7 @@ mod namespace;
 mod replica_set;
 mod root_ca;
 mod service_account;
+mod stateful_set;
 mod ttl_after_finished;
 mod service_pods;
 mod workloads;
@@ -57,6 +58,7 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: endpoints::NAME, start: endpoints::start },
     Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
     Entry { name: service_load_balancer::NAME, start: service_load_balancer::start },
+    Entry { name: stateful_set::NAME, start: stateful_set::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.
