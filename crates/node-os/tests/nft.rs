@@ -175,12 +175,13 @@ async fn packets_are_spread_and_counted() {
     let here = NetNs::current().expect("own");
     let links = node_os::link::Links::open(&here).expect("netlink");
     // So that there is a route at all: what is sent there is given another destination before it leaves.
-    links.put_route(&node_os::link::Route::direct(net("10.100.0.0/16"), node_os::link::LOOPBACK)).await.expect("a route");
+    links.add_address(node_os::link::LOOPBACK, SERVICE.into()).await.expect("an address");
     everything().commit(&here).expect("taken");
     let listeners = [answers(8081).await, answers(8082).await];
     let mut reached = [0_u64; 2];
     for _ in 0..40 {
-        let mut client = here.connect_tcp(SocketAddr::from((SERVICE, 80))).await.expect("dialled");
+        let dialled = tokio::time::timeout(Duration::from_secs(5), here.connect_tcp(SocketAddr::from((SERVICE, 80)))).await;
+        let mut client = dialled.expect("in time").expect("dialled");
         let (mut served, which) = tokio::select! {
             accepted = listeners[0].accept() => (accepted.expect("accepted").0, 0),
             accepted = listeners[1].accept() => (accepted.expect("accepted").0, 1),

@@ -94,7 +94,9 @@ impl Display for Statement {
             Self::OutputLink(test, name) => write!(f, "oifname {}\"{name}\"", unless(*test)),
             Self::SourceIsLocal => f.write_str("fib saddr type local"),
             Self::DestinationIsLocal => f.write_str("fib daddr type local"),
-            Self::CtState(test, state) => write!(f, "ct state {}{state}", unless(*test)),
+            Self::CtState(Test::Is, state) => write!(f, "ct state {state}"),
+            // Without the bit. `!=` would be a comparison of the whole value.
+            Self::CtState(Test::IsNot, state) => write!(f, "ct state ! {state}"),
             Self::MarkIsZero(Test::Is, mask) => write!(f, "meta mark & {mask:#010x} == 0x00000000"),
             Self::MarkIsZero(Test::IsNot, mask) => write!(f, "meta mark & {mask:#010x} != 0x00000000"),
             Self::In(test, fields, set) => write!(f, "{} {}@{set}", Joined(fields, " . "), unless(*test)),
