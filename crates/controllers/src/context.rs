@@ -1,8 +1,8 @@
 //! What controllers are handed.
 
 use crate::certificates::NodeNames;
-use crate::workloads::Pods;
 use crate::service_load_balancer::LoadBalancers;
+use crate::workloads::Pods;
 use auth::pki::CertificateAuthority;
 use client::{Client, Resource};
 use meta::time::SharedClock;

@@ -5,9 +5,9 @@
 mod certificates;
 mod clusterrole_aggregation;
 mod context;
-mod deployment;
 mod controller_revisions;
 mod daemon_set;
+mod deployment;
 mod endpoint_slice;
 mod endpoint_slice_mirroring;
 mod endpoints;
@@ -18,11 +18,11 @@ mod namespace;
 mod replica_set;
 mod root_ca;
 mod service_account;
+mod service_load_balancer;
+mod service_pods;
 mod stateful_set;
 mod ttl_after_finished;
-mod service_pods;
 mod workloads;
-mod service_load_balancer;
 
 pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};

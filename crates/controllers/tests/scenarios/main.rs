@@ -2,16 +2,18 @@
 
 mod born_with;
 mod certificates;
-mod deployments;
+mod crashes;
 mod daemon_sets;
+mod deployments;
 mod feed;
+mod fuse;
 mod garbage_collection;
 mod jobs;
 mod kubelet;
 mod namespace_deletion;
+mod nodes;
 mod replica_sets;
+mod service_endpoints;
 mod stateful_sets;
 mod workloads;
-mod nodes;
-mod service_endpoints;
 mod world;

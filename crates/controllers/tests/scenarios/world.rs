@@ -1,14 +1,16 @@
 //! A control plane to test controllers in: a real API server over a store in a temporary directory.
 
+use crate::fuse::Fuse;
 use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
 use auth::access::{AccessIndex, Policies};
 use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
-use controllers::{Context, KindFacts};
+use controllers::{ClientFor, Context, KindFacts};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
+use parking_lot::Mutex;
 use reconcile::Runtime;
 use serde_json::json;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ pub struct World {
     pub admin: Client,
     pub authority: Arc<CertificateAuthority>,
     runtime: Runtime,
-    controllers: Runtime,
+    controllers: Mutex<Runtime>,
     engine: Engine,
     _directory: tempfile::TempDir,
 }
@@ -40,7 +42,7 @@ pub struct World {
 impl World {
     /// With all controllers running.
     pub async fn start() -> Self {
-        let mut world = Self::without_controllers().await;
+        let world = Self::without_controllers().await;
         world.start_controllers();
         world
     }
@@ -72,12 +74,23 @@ impl World {
         let parts = Parts { config, published, store, issuer, clock: clock(), tasks, stop };
         let server = ApiServer::start(parts).await.expect("an API server");
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
-        let controllers = Runtime::new();
+        let controllers = Mutex::default();
         let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
         Self { server, admin, authority, runtime, controllers, engine, _directory: directory }
     }
 
-    pub fn start_controllers(&mut self) {
+    pub fn start_controllers(&self) {
+        let server = self.server.clone();
+        self.start_controllers_as(Arc::new(move |user| server.client(user)));
+    }
+
+    /// As [`World::start_controllers`], in a process that dies when the fuse burns.
+    pub fn start_controllers_behind(&self, fuse: &Arc<Fuse>) {
+        let (server, fuse) = (self.server.clone(), fuse.clone());
+        self.start_controllers_as(Arc::new(move |user| fuse.guard(server.client(user))));
+    }
+
+    fn start_controllers_as(&self, client: ClientFor) {
         let catalog = api::Catalog::new(MINOR).expect("a supported minor");
         let kinds = catalog.iter().map(|def| KindFacts {
             gvr: def.gvr.clone(),
@@ -85,17 +98,17 @@ impl World {
             namespaced: def.namespaced,
             verbs: def.verbs.clone(),
         });
-        let server = self.server.clone();
-        self.controllers = Runtime::new();
+        let runtime = Runtime::new();
+        *self.controllers.lock() = runtime.clone();
         controllers::start(Context {
-            client: Arc::new(move |user| server.client(user)),
+            client,
             kinds: kinds.collect(),
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
             node_names: None,
             load_balancers: None,
             clock: clock(),
-            runtime: self.controllers.clone(),
+            runtime,
         });
     }
 
@@ -108,7 +121,8 @@ impl World {
     }
 
     pub async fn stop_controllers(&self) {
-        self.controllers.shutdown().await;
+        let running = self.controllers.lock().clone();
+        running.shutdown().await;
     }
 
     pub async fn stop(self) {
