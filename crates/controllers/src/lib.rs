@@ -3,20 +3,27 @@
 //! **Invariant**: a controller acts through the API only, with the permissions of its bootstrap role.
 
 mod certificates;
+mod cloud_node_lifecycle;
 mod clusterrole_aggregation;
 mod context;
+mod disruption;
+mod disruption_target;
 mod endpoint_slice;
 mod endpoint_slice_mirroring;
 mod endpoints;
 mod garbage_collector;
 mod kinds;
 mod namespace;
+mod node_lifecycle;
+mod nodes;
+mod pod_gc;
 mod root_ca;
 mod service_account;
 mod service_pods;
+mod taint_eviction;
 mod workloads;
 
-pub use certificates::NodeNames;
+pub use certificates::{NodeNames, Presence};
 pub use context::{ClientFor, Context, KindFacts};
 
 use context::Cx;
@@ -39,6 +46,11 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
     Entry { name: endpoints::NAME, start: endpoints::start },
     Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
+    Entry { name: node_lifecycle::NAME, start: node_lifecycle::start },
+    Entry { name: taint_eviction::NAME, start: taint_eviction::start },
+    Entry { name: cloud_node_lifecycle::NAME, start: cloud_node_lifecycle::start },
+    Entry { name: pod_gc::NAME, start: pod_gc::start },
+    Entry { name: disruption::NAME, start: disruption::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

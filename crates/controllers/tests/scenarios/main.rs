@@ -5,6 +5,7 @@ mod certificates;
 mod feed;
 mod garbage_collection;
 mod namespace_deletion;
+mod node_loss;
 mod nodes;
 mod service_endpoints;
 mod world;
