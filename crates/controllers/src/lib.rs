@@ -3,11 +3,14 @@
 //! **Invariant**: a controller acts through the API only, with the permissions of its bootstrap role.
 
 mod certificates;
+mod cloud_node_lifecycle;
 mod clusterrole_aggregation;
 mod context;
 mod controller_revisions;
 mod daemon_set;
 mod deployment;
+mod disruption;
+mod disruption_target;
 mod endpoint_slice;
 mod endpoint_slice_mirroring;
 mod endpoints;
@@ -16,15 +19,19 @@ mod job;
 mod kinds;
 mod namespace;
 mod replica_set;
+mod node_lifecycle;
+mod nodes;
+mod pod_gc;
 mod root_ca;
 mod service_account;
 mod service_load_balancer;
 mod service_pods;
 mod stateful_set;
 mod ttl_after_finished;
+mod taint_eviction;
 mod workloads;
 
-pub use certificates::NodeNames;
+pub use certificates::{NodeNames, Presence};
 pub use context::{ClientFor, Context, KindFacts};
 pub use service_load_balancer::{
     Change, Ensured, HealthCheck, Hear, Listener, LoadBalancer, LoadBalancers, Removed, ServiceKey, State, Target, TargetGroup,
@@ -59,6 +66,11 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
     Entry { name: service_load_balancer::NAME, start: service_load_balancer::start },
     Entry { name: stateful_set::NAME, start: stateful_set::start },
+    Entry { name: node_lifecycle::NAME, start: node_lifecycle::start },
+    Entry { name: taint_eviction::NAME, start: taint_eviction::start },
+    Entry { name: cloud_node_lifecycle::NAME, start: cloud_node_lifecycle::start },
+    Entry { name: pod_gc::NAME, start: pod_gc::start },
+    Entry { name: disruption::NAME, start: disruption::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

@@ -11,6 +11,7 @@ mod garbage_collection;
 mod jobs;
 mod kubelet;
 mod namespace_deletion;
+mod node_loss;
 mod nodes;
 mod replica_sets;
 mod service_endpoints;

@@ -22,6 +22,7 @@ pub const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 pub const PODS: Resource = Resource::new("", "v1", "pods");
 pub const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
+pub const EVENTS: Resource = Resource::new("", "v1", "events");
 pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
 const MINOR: u32 = 36;
@@ -118,6 +119,13 @@ impl World {
         self.runtime.tasks.spawn(async move {
             stop.run_until_cancelled(task).await;
         });
+    }
+
+    /// Moves the clock of all timers. What waits for an hour that has come then wakes up.
+    pub async fn skip(&self, seconds: u64) {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
     }
 
     pub async fn stop_controllers(&self) {
