@@ -100,7 +100,7 @@ pub struct Config {
     pub capacity: Capacity,
     pub cluster_dns: Vec<IpAddr>,
     pub cluster_domain: String,
-    /// The node's own root file system.
+    /// The node's own root file system; empty: it has none, and keeps no logs (a simulated node).
     pub root: PathBuf,
     pub kubelet_version: String,
     /// Where the kubelet's server listens.
@@ -158,6 +158,10 @@ impl Config {
     /// The address that stands for the node.
     pub fn host_ip(&self) -> Option<IpAddr> {
         self.addresses.first().copied()
+    }
+
+    pub fn has_disk(&self) -> bool {
+        !self.root.as_os_str().is_empty()
     }
 
     /// `<root>/var/lib/kubelet/pods/<uid>`

@@ -6,6 +6,8 @@ pub mod inotify;
 pub mod link;
 pub mod mounts;
 pub mod net;
+mod netfilter;
 pub mod netns;
+pub mod nft;
 pub mod process;
 pub mod unix;

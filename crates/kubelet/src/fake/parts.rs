@@ -12,20 +12,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::sync::mpsc;
 
-/// Addresses from 10.1.0.0 on, one per sandbox.
-#[derive(Default)]
+/// An address per sandbox, the lowest that is free.
 pub struct FakeNetwork {
+    first: u32,
     given: Mutex<BTreeMap<String, u32>>,
 }
 
-const FIRST_ADDRESS: u32 = 0x0a01_0001;
+impl FakeNetwork {
+    pub fn starting_at(first: Ipv4Addr) -> Self {
+        Self { first: first.into(), given: Mutex::default() }
+    }
+}
+
+impl Default for FakeNetwork {
+    fn default() -> Self {
+        Self::starting_at(Ipv4Addr::new(10, 1, 0, 1))
+    }
+}
 
 #[async_trait::async_trait]
 impl PodNetwork for FakeNetwork {
     async fn setup(&self, sandbox: &SandboxStatus) -> Result<Vec<IpAddr>, NetworkError> {
         let mut given = self.given.lock();
-        let free = (FIRST_ADDRESS..).find(|address| !given.values().any(|taken| taken == address));
-        let address = *given.entry(sandbox.config.id.clone()).or_insert(free.unwrap_or(FIRST_ADDRESS));
+        let taken: BTreeSet<u32> = given.values().copied().collect();
+        let free = (self.first..).find(|address| !taken.contains(address)).unwrap_or(self.first);
+        let address = *given.entry(sandbox.config.id.clone()).or_insert(free);
         Ok(vec![IpAddr::V4(Ipv4Addr::from(address))])
     }
     async fn teardown(&self, sandbox: &SandboxStatus) -> Result<(), NetworkError> {

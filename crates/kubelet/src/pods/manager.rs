@@ -171,7 +171,9 @@ impl Manager {
                 self.wished(Wish { pod: Arc::new(orphan(&sandbox.config)), gone: true, evicted: None });
             }
         }
-        self.clean_directories().await;
+        if self.cx.config.has_disk() {
+            self.clean_directories().await;
+        }
     }
 
     /// Directories of pods that nobody knows.

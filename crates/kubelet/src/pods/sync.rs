@@ -344,12 +344,7 @@ impl Worker {
         for sandbox in &self.observed.sandboxes {
             self.cx.runtime.remove_sandbox(&sandbox.config.id).await.map_err(|error| error.to_string())?;
         }
-        start::unlink_logs(&self.cx, &self.observed, &self.pod).await;
-        let logs = self.cx.config.log_directory(self.pod.namespace(), self.pod.name(), self.pod.uid());
-        match tokio::fs::remove_dir_all(&logs).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(format!("logs: {error}")),
-            _ => {}
-        }
+        start::remove_logs(&self.cx, &self.observed, &self.pod).await.map_err(|error| format!("logs: {error}"))?;
         self.cx.volumes.teardown(self.pod.uid()).await.map_err(|error| error.message)?;
         if gone {
             self.cx.statuses.forget(self.pod.uid());

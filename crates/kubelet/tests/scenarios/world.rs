@@ -83,7 +83,7 @@ impl World {
         admin.create(ACCOUNTS, NS, json!({"metadata": {"name": "default"}})).await.expect("an account");
         let mut config = kubelet::Config::new(NODE, directory.path().join("root"));
         config.addresses = vec!["10.0.0.5".parse().expect("an address")];
-        let runtime = FakeRuntime::new(clock.clone(), &tasks, move |config| rule(&config.name, config.attempt));
+        let runtime = FakeRuntime::new(clock.clone(), &tasks, move |_, config| rule(&config.name, config.attempt));
         Self {
             _server: server,
             admin,
