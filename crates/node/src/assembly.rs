@@ -65,6 +65,8 @@ pub struct Node {
     /// Where the cluster's names are answered.
     pub cluster_dns: Ipv4Addr,
     pub clock: SharedClock,
+    /// Everything of the instance.
+    pub cgroup: Cgroup,
     pub containers: Arc<Embedded>,
     pub images: Arc<RemoteImages>,
     pub network: Arc<PodAddresses>,
@@ -101,7 +103,7 @@ impl Node {
         let client = Client::new(Arc::new(HttpTransport::new(transport).map_err(NodeError::Setup)?));
         let root = directory.join("root");
         let config = settings(&identity, &user_data, &file, &root, &version);
-        names::write_resolver(&root, &identity).map_err(at(&root))?;
+        names::write_files(&root, &identity).map_err(at(&root))?;
         let containers = Arc::new(containers(directory, &file, &clock, &runtime)?);
         let pods = Arc::new(pod_network(directory, &file, &identity, imds, credentials, &clock)?);
         let certificate = Arc::new(ServingCertificate::default());
@@ -121,6 +123,7 @@ impl Node {
             cluster_dns: user_data.cluster_dns,
             client,
             clock,
+            cgroup: Cgroup::new(&file.cgroup),
             containers,
             images: Arc::new(RemoteImages::new(directory.join(IMAGES_SOCKET))),
             network: Arc::new(PodAddresses(pods.clone())),

@@ -2,6 +2,7 @@
 
 use crate::assembly::{Node, NodeError};
 use kubelet::environment::ApiEnvironment;
+use kubelet::eviction::HostStats;
 use kubelet::probes::{Attempts, Probes};
 use kubelet::server::{ApiAuth, KubeletServer, NamespaceDialer, ServerParts, server_config};
 use kubelet::volumes::NodeVolumes;
@@ -31,7 +32,8 @@ impl Node {
             clock: self.clock.clone(),
             events,
         };
-        let kubelet = Kubelet::new(self.config.clone(), self.client.clone(), parts);
+        let stats = HostStats::new(&self.config, self.cgroup.clone(), self.images.clone());
+        let kubelet = Kubelet::new(self.config.clone(), self.client.clone(), parts).with_stats(Arc::new(stats));
         self.serve(&kubelet, &namespace)?;
         kubelet.run(&self.runtime);
         Ok(())
