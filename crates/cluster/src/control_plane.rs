@@ -8,6 +8,8 @@ use apiserver::{
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
+use controllers::{KindFacts, NodeNames};
+use meta::User;
 use controllers::{KindFacts, LoadBalancers, NodeNames};
 use meta::time::SharedClock;
 use reconcile::Runtime;
@@ -123,16 +125,30 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Starts what makes the cluster's objects true, and what gives its pods nodes.
+    pub fn start_controllers(
+        &self,
+        kinds: Arc<[KindFacts]>,
+        keys: &Keys,
+        node_names: Option<Arc<dyn NodeNames>>,
+        clock: &SharedClock,
+    ) {
     /// Starts what makes the cluster's objects true.
     pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, cloud: Cloud, clock: &SharedClock) {
         let server = self.server.clone();
-        controllers::start(controllers::Context {
+        let informers = controllers::start(controllers::Context {
             client: Arc::new(move |user| server.client(user)),
             kinds,
             root_ca_pem: keys.authority.certificate_pem().to_owned(),
             authority: Some(keys.authority.clone()),
             node_names: Some(cloud.node_names),
             load_balancers: Some(cloud.load_balancers),
+            clock: clock.clone(),
+            runtime: self.runtime.clone(),
+        });
+        scheduler::start(scheduler::Context {
+            client: self.server.client(User::authenticated::<String>(scheduler::USER, [])),
+            informers,
             clock: clock.clone(),
             runtime: self.runtime.clone(),
         });

@@ -5,6 +5,7 @@ use crate::caller::{LateEndpoint, TokenCaller};
 use crate::control_plane::{Cloud, ControlPlane, Plan};
 use crate::instances::InstanceIndex;
 use crate::keys::{Keys, SigningKeys};
+use crate::kube_dns;
 use crate::load_balancers::Balancers;
 use crate::management::CONTROL_PLANE_KEYS;
 use crate::nodes::{self, FollowedNodes, NodeChanges};
@@ -158,7 +159,11 @@ impl Factory {
             clock: self.clock.clone(),
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
-        if let Err(why) = nodes::authorize(&plane.server).await {
+        let born_with = async {
+            nodes::authorize(&plane.server).await?;
+            kube_dns::publish(&plane.server, service_cidr).await
+        };
+        if let Err(why) = born_with.await {
             plane.stop().await;
             return Err(why.to_string());
         }

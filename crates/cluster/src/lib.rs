@@ -9,6 +9,7 @@ mod factory;
 mod image_requests;
 mod instances;
 mod keys;
+mod kube_dns;
 mod load_balancers;
 mod management;
 mod nodes;
@@ -21,8 +22,8 @@ mod vpc_endpoint;
 
 pub use control_plane::{Cloud, ControlPlane, ControlPlaneError, Plan};
 pub use control_socket::wait_for_release;
-pub use instances::purge;
+pub use instances::{forget_names, purge};
 pub use keys::{Keys, KeysError, SigningKeys};
 pub use plane_network::LateNetwork;
 pub use service::{Config, Service, ServiceError};
-pub use state_dir::{Credentials, ServiceInfo, StateDir};
+pub use state_dir::{Credentials, ServiceInfo, StateDir, default_hosts_file};

@@ -5,7 +5,7 @@ use crate::aws_http::AwsHandler;
 use crate::caller::LateEndpoint;
 use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
 use crate::factory::{Factory, LateQueue};
-use crate::instances::{InstanceIndex, RoleSessions, machine};
+use crate::instances::{InstanceIndex, RoleSessions, forget_names, machine};
 use crate::keys::{Keys, KeysError, SigningKeys};
 use crate::load_balancers::Balancers;
 use crate::management;
@@ -46,6 +46,8 @@ pub struct Config {
     pub account: String,
     pub region: String,
     pub zones: Vec<String>,
+    /// Where names of load balancers are written for programs of this machine. None: nowhere.
+    pub hosts_file: Option<PathBuf>,
 }
 
 /// Why the service does not start. Each says what to do next.
@@ -117,6 +119,7 @@ impl Service {
         let keys = Arc::new(service_keys(&state, &clock).await?);
         let known = state.read_info().map_err(fail)?;
         check_account(config, known.as_ref())?;
+        forget_other_names(known.as_ref(), config);
         let info = service_info(known, config, &listener, &clock).map_err(fail)?;
         state.write_authority(keys.authority.certificate_pem()).map_err(fail)?;
         progress("starting the management plane");
@@ -160,7 +163,13 @@ impl Service {
         state.write_info(&info).map_err(fail)?;
         let inside =
             VpcEndpoint { endpoint: endpoint.clone(), keys: keys.clone(), clock: clock.clone(), region: config.region.clone() };
-        let network = Network { instance: info.instance.clone(), region: config.region.clone(), services: Arc::new(inside) };
+        let network = Network {
+            instance: info.instance.clone(),
+            region: config.region.clone(),
+            services: Arc::new(inside),
+            hosts_file: info.hosts_file.clone(),
+            clock: clock.clone(),
+        };
         let agent = Agent::new(as_user("system:host:local"), HOST, factory.clone()).with_network(network);
         let queue = agent.run(&informers, &runtime);
         // As above.
@@ -183,6 +192,9 @@ impl Service {
     /// Stops taking requests, then the clusters, then the management plane, then the store.
     pub async fn stop(self) {
         self.runtime.shutdown().await;
+        if let Err(error) = forget_names(&self.info) {
+            tracing::warn!(%error, "names of load balancers stay in the hosts file");
+        }
         self.factory.stop_all().await;
         self.management.stop().await;
         self.engine.close().await;
@@ -270,6 +282,14 @@ fn check_account(config: &Config, known: Option<&ServiceInfo>) -> Result<(), Ser
     }
 }
 
+/// What a service that was killed left in a hosts file that this one does not use.
+fn forget_other_names(known: Option<&ServiceInfo>, config: &Config) {
+    let other = known.filter(|info| info.hosts_file != config.hosts_file);
+    if let Some(Err(error)) = other.map(forget_names) {
+        tracing::warn!(%error, "names of load balancers stay in the hosts file of before");
+    }
+}
+
 fn service_info(
     known: Option<ServiceInfo>,
     config: &Config,
@@ -282,6 +302,7 @@ fn service_info(
         account: config.account.clone(),
         region: config.region.clone(),
         pid: std::process::id(),
+        hosts_file: config.hosts_file.clone(),
     })
 }
 

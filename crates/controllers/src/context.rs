@@ -1,6 +1,7 @@
 //! What controllers are handed.
 
 use crate::certificates::NodeNames;
+use crate::workloads::Pods;
 use crate::service_load_balancer::LoadBalancers;
 use auth::pki::CertificateAuthority;
 use client::{Client, Resource};
@@ -46,6 +47,9 @@ const SYSTEM: &str = "kube-system";
 pub(crate) const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub(crate) const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 pub(crate) const NODES: Resource = Resource::new("", "v1", "nodes");
+pub(crate) const SERVICES: Resource = Resource::new("", "v1", "services");
+pub(crate) const ENDPOINTS: Resource = Resource::new("", "v1", "endpoints");
+pub(crate) const ENDPOINT_SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpointslices");
 pub(crate) const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 pub(crate) const CLUSTER_ROLES: Resource = Resource::new("rbac.authorization.k8s.io", "v1", "clusterroles");
 
@@ -53,13 +57,15 @@ pub(crate) const CLUSTER_ROLES: Resource = Resource::new("rbac.authorization.k8s
 pub(crate) struct Cx {
     pub context: Context,
     pub informers: Arc<Informers>,
+    pub pods: Arc<Pods>,
 }
 
 impl Cx {
     pub fn new(context: Context) -> Self {
         let manager = (context.client)(User::authenticated::<String>(MANAGER, []));
         let informers = Informers::new(manager, context.runtime.tasks.clone(), context.runtime.stop.clone());
-        Self { context, informers }
+        let pods = Pods::follow(&informers);
+        Self { context, informers, pods }
     }
 
     /// A client of the controller's own service account.
