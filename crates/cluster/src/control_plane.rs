@@ -8,7 +8,6 @@ use apiserver::{
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
-use controllers::{KindFacts, NodeNames};
 use meta::User;
 use controllers::{KindFacts, LoadBalancers, NodeNames};
 use meta::time::SharedClock;
