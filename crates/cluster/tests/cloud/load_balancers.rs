@@ -115,6 +115,8 @@ async fn interfaces(world: &World, name: &str) {
         assert_eq!((&one["InterfaceType"], &one["RequesterId"]), (&json!("network_load_balancer"), &json!("amazon-elb")));
         let detach = json!({"AttachmentId": one["Attachment"]["AttachmentId"]});
         assert_eq!(code(world.admin().call("ec2", "DetachNetworkInterface", detach).await), "AuthFailure 403");
+        let more = json!({"NetworkInterfaceId": one["NetworkInterfaceId"], "SecondaryPrivateIpAddressCount": 1});
+        assert_eq!(code(world.admin().call("ec2", "AssignPrivateIpAddresses", more).await), "AuthFailure 403");
     }
 }
 

@@ -14,4 +14,5 @@ mod stateful_sets;
 mod workloads;
 mod nodes;
 mod service_endpoints;
+mod service_load_balancers;
 mod world;

@@ -5,7 +5,7 @@ use auth::access::{AccessIndex, Policies};
 use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
-use controllers::{Context, KindFacts};
+use controllers::{Context, KindFacts, LoadBalancers};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
@@ -31,6 +31,8 @@ pub struct World {
     /// A member of `system:masters`.
     pub admin: Client,
     pub authority: Arc<CertificateAuthority>,
+    /// For the controllers that are started after it is set.
+    pub load_balancers: Option<Arc<dyn LoadBalancers>>,
     runtime: Runtime,
     controllers: Runtime,
     engine: Engine,
@@ -74,7 +76,7 @@ impl World {
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
         let controllers = Runtime::new();
         let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
-        Self { server, admin, authority, runtime, controllers, engine, _directory: directory }
+        Self { server, admin, authority, load_balancers: None, runtime, controllers, engine, _directory: directory }
     }
 
     pub fn start_controllers(&mut self) {
@@ -93,7 +95,7 @@ impl World {
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
             node_names: None,
-            load_balancers: None,
+            load_balancers: self.load_balancers.clone(),
             clock: clock(),
             runtime: self.controllers.clone(),
         });
