@@ -17,4 +17,7 @@ mod replica_sets;
 mod service_endpoints;
 mod stateful_sets;
 mod workloads;
+mod nodes;
+mod service_endpoints;
+mod service_load_balancers;
 mod world;

@@ -7,6 +7,7 @@ use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
 use controllers::{ClientFor, Context, KindFacts};
+use controllers::{Context, KindFacts, LoadBalancers};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
@@ -34,6 +35,8 @@ pub struct World {
     /// A member of `system:masters`.
     pub admin: Client,
     pub authority: Arc<CertificateAuthority>,
+    /// For the controllers that are started after it is set.
+    pub load_balancers: Option<Arc<dyn LoadBalancers>>,
     runtime: Runtime,
     controllers: Mutex<Runtime>,
     engine: Engine,
@@ -77,7 +80,7 @@ impl World {
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
         let controllers = Mutex::default();
         let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
-        Self { server, admin, authority, runtime, controllers, engine, _directory: directory }
+        Self { server, admin, authority, load_balancers: None, runtime, controllers, engine, _directory: directory }
     }
 
     pub fn start_controllers(&self) {
@@ -107,7 +110,7 @@ impl World {
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
             node_names: None,
-            load_balancers: None,
+            load_balancers: self.load_balancers.clone(),
             clock: clock(),
             runtime,
         });
