@@ -2,10 +2,11 @@
 
 use crate::access::AccessFeed;
 use crate::caller::{LateEndpoint, TokenCaller};
-use crate::control_plane::{ControlPlane, Plan};
+use crate::control_plane::{Cloud, ControlPlane, Plan};
 use crate::instances::InstanceIndex;
 use crate::keys::{Keys, SigningKeys};
 use crate::kube_dns;
+use crate::load_balancers::Balancers;
 use crate::management::CONTROL_PLANE_KEYS;
 use crate::nodes::{self, FollowedNodes, NodeChanges};
 use crate::plane_network::{LateNetwork, Presence};
@@ -39,6 +40,7 @@ pub struct Factory {
     pub engine: Engine,
     pub access: Arc<AccessFeed>,
     pub instances: InstanceIndex,
+    pub balancers: Arc<Balancers>,
     pub signing_keys: SigningKeys,
     pub endpoint: LateEndpoint,
     pub hosts: Hosts,
@@ -166,7 +168,8 @@ impl Factory {
             return Err(why.to_string());
         }
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
-        plane.start_controllers(minor.kinds, &keys, Some(Arc::new(self.instances.clone())), &self.clock);
+        let cloud = Cloud { node_names: Arc::new(self.instances.clone()), load_balancers: Arc::new(self.balancers.of(spec)) };
+        plane.start_controllers(minor.kinds, &keys, cloud, &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
         let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
         let names = vec![address.ip().to_string(), service_address.to_string()];

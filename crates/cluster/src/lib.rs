@@ -10,6 +10,7 @@ mod image_requests;
 mod instances;
 mod keys;
 mod kube_dns;
+mod load_balancers;
 mod management;
 mod nodes;
 mod plane_network;
@@ -19,7 +20,7 @@ mod state_dir;
 mod versions;
 mod vpc_endpoint;
 
-pub use control_plane::{ControlPlane, ControlPlaneError, Plan};
+pub use control_plane::{Cloud, ControlPlane, ControlPlaneError, Plan};
 pub use control_socket::wait_for_release;
 pub use instances::{forget_names, purge};
 pub use keys::{Keys, KeysError, SigningKeys};

@@ -60,6 +60,15 @@ const COMPONENTS: &[Component] = &[
             NAMESPACES,
         ],
     },
+    // What the control planes of clusters want for their Services.
+    Component {
+        user: "system:cloud:eks-load-balancing",
+        rules: &[
+            ("elbv2.pilothouse.dev", &["loadbalancers", "listeners", "targetgroups", "names"], ALL),
+            ("ec2.pilothouse.dev", &["subnets"], READ),
+            ("eks.pilothouse.dev", &["clusters"], READ),
+        ],
+    },
     Component {
         user: "system:host:local",
         rules: &[

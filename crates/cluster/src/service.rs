@@ -7,6 +7,7 @@ use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
 use crate::factory::{Factory, LateQueue};
 use crate::instances::{InstanceIndex, RoleSessions, forget_names, machine};
 use crate::keys::{Keys, KeysError, SigningKeys};
+use crate::load_balancers::Balancers;
 use crate::management;
 use crate::probe::HttpsProbe;
 use crate::state_dir::{Credentials, ServiceInfo, StateDir};
@@ -141,6 +142,7 @@ impl Service {
             engine: engine.clone(),
             access: AccessFeed::start(&informers).await,
             instances: InstanceIndex::new(&informers),
+            balancers: balancers(&as_user, &clock, &random, &informers),
             signing_keys: SigningKeys::new(runtime.tasks.clone()),
             endpoint: late.clone(),
             hosts: Hosts {
@@ -338,6 +340,17 @@ async fn prepare_account(
     let made = cloud_iam::Bootstrap { account: account.clone() };
     let key = cloud_iam::bootstrap(&as_user("system:cloud:iam"), &made, random).await?;
     Ok(key.map(|key| Credentials { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key }))
+}
+
+/// Load balancers for clusters' Services.
+fn balancers(
+    as_user: &impl Fn(&str) -> Client,
+    clock: &SharedClock,
+    random: &SharedRandom,
+    informers: &Informers,
+) -> Arc<Balancers> {
+    let client = || as_user("system:cloud:eks-load-balancing");
+    Balancers::new(client(), cloud_elbv2::Stacks::new(client(), HOST, clock.clone(), random.clone()), informers)
 }
 
 /// The cloud's reconcilers.

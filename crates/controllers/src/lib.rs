@@ -18,12 +18,18 @@ mod namespace;
 mod replica_set;
 mod root_ca;
 mod service_account;
+mod stateful_set;
 mod ttl_after_finished;
 mod service_pods;
 mod workloads;
+mod service_load_balancer;
 
 pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};
+pub use service_load_balancer::{
+    Change, Ensured, HealthCheck, Hear, Listener, LoadBalancer, LoadBalancers, Removed, ServiceKey, State, Target, TargetGroup,
+    TargetId,
+};
 
 use context::Cx;
 use reconcile::Informers;
@@ -51,6 +57,8 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
     Entry { name: endpoints::NAME, start: endpoints::start },
     Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
+    Entry { name: service_load_balancer::NAME, start: service_load_balancer::start },
+    Entry { name: stateful_set::NAME, start: stateful_set::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

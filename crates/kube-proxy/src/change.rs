@@ -149,3 +149,98 @@ pub fn removal(stale: &BTreeSet<String>) -> Transaction {
     }
     transaction
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Endpoint, Endpoints};
+    use crate::rules::tests::port;
+    use crate::rules::{Surroundings, part};
+    use crate::service::ServicePort;
+    use crate::table::{Layout, fixed};
+    use crate::trace::Tracer;
+    use node_os::nft::{Command, Protocol};
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    fn wanted(port: &ServicePort, numbers: &[u8]) -> Part {
+        let endpoint = Endpoint { ready: true, serving: true, ..Endpoint::default() };
+        let places = numbers.iter().map(|number| ((Ipv4Addr::new(10, 0, 2, *number), 8080), endpoint.clone())).collect();
+        part(std::slice::from_ref(port), &Endpoints::from([(("http".into(), Protocol::Tcp), places)]), &Surroundings::default())
+    }
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
+    }
+
+    fn table() -> Tracer {
+        Tracer::new(&fixed(&Layout { node_addresses: Vec::new(), service_cidrs: Vec::new(), local_addresses: Vec::new() }), &[])
+    }
+
+    /// The first words of each command.
+    fn words(transaction: &Transaction) -> Vec<String> {
+        let short = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            format!("{} {} {}", words[0], words[1], words[4].split('-').next().unwrap_or_default())
+        };
+        transaction.to_string().lines().map(short).collect()
+    }
+
+    #[test]
+    fn an_endpoint_touches_its_own_chain_and_its_services() {
+        let (mut parts, mut kernel) = (Parts::default(), table());
+        let mut step = |numbers: Option<&[u8]>, port: &ServicePort| {
+            let mut change = Change::default();
+            let freed = parts.set(&key("web"), numbers.map(|numbers| wanted(port, numbers)), &mut change);
+            assert!(freed.is_empty());
+            let stale = change.stale.clone();
+            let transaction = change.transaction();
+            transaction.commands.iter().chain(&removal(&stale).commands).for_each(|command| kernel.take(command));
+            (words(&transaction), stale.len())
+        };
+        let port = port("web");
+        step(Some(&[1, 2]), &port);
+        assert_eq!(step(Some(&[1, 2]), &port), (Vec::new(), 0));
+        let rules = ["add rule endpoint"; 2].into_iter().chain(["add rule service"; 3]);
+        let added: Vec<_> = ["add chain endpoint", "flush chain service"].into_iter().chain(rules).collect();
+        assert_eq!(step(Some(&[1, 2, 3]), &port), (added.iter().map(ToString::to_string).collect(), 0));
+        let removed = ["flush chain endpoint", "flush chain service", "add rule service", "add rule service", "add rule service"];
+        assert_eq!(step(Some(&[1, 3]), &port), (removed.map(ToString::to_string).to_vec(), 1));
+        let (last, stale) = step(Some(&[]), &port);
+        assert_eq!((last[3].as_str(), last[4].as_str(), stale), ("delete element service", "add element no", 3));
+        step(Some(&[1]), &port);
+        let affine = |seconds| ServicePort { affinity: Some(Duration::from_secs(seconds)), ..port.clone() };
+        step(Some(&[1]), &affine(10));
+        let (changed, _) = step(Some(&[1]), &affine(20));
+        assert_eq!(changed[..4], ["flush chain endpoint", "flush chain service", "delete set affinity", "add set affinity"]);
+        assert_eq!(step(None, &port).1, 2);
+        assert_eq!(parts.keys().count(), 0);
+    }
+
+    #[test]
+    fn of_two_with_the_same_external_address_the_first_has_it() {
+        let external = |name: &str, last| {
+            let cluster_ip = Ipv4Addr::new(10, 100, 0, last);
+            ServicePort { cluster_ip, external_ips: vec![Ipv4Addr::new(198, 51, 100, 7)], ..port(name) }
+        };
+        let (first, second) = (external("a", 1), external("b", 2));
+        let (mut parts, mut kernel) = (Parts::default(), table());
+        let mut set = |name: &str, wanted: Option<Part>| {
+            let mut change = Change::default();
+            let freed = parts.set(&key(name), wanted, &mut change);
+            change.transaction().commands.iter().for_each(|command| kernel.take(command));
+            freed.into_iter().map(|key| key.name).collect::<Vec<_>>()
+        };
+        assert!(set("a", Some(wanted(&first, &[1]))).is_empty());
+        assert!(set("b", Some(wanted(&second, &[2]))).is_empty());
+        assert!(set("b", Some(wanted(&second, &[2, 3]))).is_empty());
+        assert_eq!(set("a", None), ["b"]);
+        assert!(set("b", Some(wanted(&second, &[2]))).is_empty());
+        let whole = parts.whole().transaction();
+        let addresses = whole.commands.iter().filter_map(|command| match command {
+            Command::AddElements(set, elements) if set == "service-ips" => Some(elements.len()),
+            _ => None,
+        });
+        assert_eq!(addresses.sum::<usize>(), 2, "its own and the other's");
+    }
+}

@@ -213,3 +213,57 @@ pub(crate) mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod golden {
+    use super::tests::port;
+    use super::*;
+    use crate::change::{Change, Parts};
+    use crate::endpoint::Endpoint;
+    use crate::table::{Layout, fixed};
+    use node_os::nft::Protocol;
+    use reconcile::ObjectKey;
+    use std::time::Duration;
+
+    /// A file in nft's words. `UPDATE_GOLDEN=1` writes it anew.
+    fn check(name: &str, script: &str) {
+        let path = format!("{}/src/golden/{name}.nft", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, script).expect("written");
+        }
+        assert_eq!(script, std::fs::read_to_string(&path).expect("a file"), "{name}");
+    }
+
+    fn script(port: ServicePort, here: &[bool]) -> String {
+        let endpoint = |local| Endpoint { ready: true, serving: true, local, ..Endpoint::default() };
+        let places = (1..).zip(here).map(|(number, local)| ((Ipv4Addr::new(10, 0, 2, number), 8080), endpoint(*local)));
+        let endpoints = Endpoints::from([(("http".into(), Protocol::Tcp), places.collect())]);
+        let around = Surroundings { pod_links: "eni*".into(), ..Surroundings::default() };
+        let mut change = Change::default();
+        Parts::default().set(&ObjectKey::new("ns", "web"), Some(part(&[port], &endpoints, &around)), &mut change);
+        change.transaction().to_string()
+    }
+
+    #[test]
+    fn services_in_nfts_words() {
+        let cluster = port("web");
+        let node_port = ServicePort { node_port: 30080, ..cluster.clone() };
+        let local = ServicePort { external_local: true, ..node_port.clone() };
+        let affinity = ServicePort { affinity: Some(Duration::from_secs(10800)), ..cluster.clone() };
+        for (name, port, here) in [
+            ("cluster-ip", cluster.clone(), &[false, true][..]),
+            ("node-port", node_port, &[false]),
+            ("external-local", local.clone(), &[false, true]),
+            ("affinity", affinity, &[false, true]),
+            ("no-endpoints", ServicePort { external_local: false, ..local }, &[]),
+        ] {
+            check(name, &script(port, here));
+        }
+        let layout = Layout {
+            node_addresses: vec![Ipv4Addr::new(10, 0, 1, 4)],
+            service_cidrs: vec!["10.100.0.0/16".parse().expect("a range")],
+            local_addresses: vec![Ipv4Addr::new(10, 100, 0, 53)],
+        };
+        check("fixed", &fixed(&layout).to_string());
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod conntrack;
+pub mod disk;
 pub mod inotify;
 pub mod link;
 pub mod mounts;

@@ -3,6 +3,7 @@
 mod bad_input;
 pub mod cloud;
 mod crash;
+mod deploy;
 pub mod image;
 mod kubectl;
 mod nodes;

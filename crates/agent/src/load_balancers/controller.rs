@@ -44,7 +44,7 @@ pub struct LoadBalancers {
     sources: Sources,
     probers: Probers,
     tables: Tables,
-    host: Arc<HostAccess>,
+    host: HostAccess,
     /// What was last said of what does not work, by VPC: it is said once.
     complaints: Mutex<BTreeMap<String, String>>,
 }
@@ -63,7 +63,7 @@ impl LoadBalancers {
             sources,
             probers: Probers::new(runtime, Arc::new(move |vpc| queue.add(vpc.to_owned()))),
             tables: Tables::default(),
-            host: Arc::new(HostAccess::new(hosts, runtime)),
+            host: HostAccess::new(hosts, runtime),
             complaints: Mutex::default(),
         });
         controller.run(WORKERS, move |vpc: String| {
@@ -81,7 +81,7 @@ impl LoadBalancers {
         let made = self.make(vpc, &records, &mut seen).await;
         let works = made.is_ok();
         let reached = match made {
-            Ok(entries) => self.reach(vpc, entries).await,
+            Ok(entries) => self.host.ensure(vpc, entries).await,
             Err(why) => Err(why),
         };
         let next = self.tell_of_targets(&records, &seen).await?;
@@ -92,40 +92,34 @@ impl LoadBalancers {
 
     /// Checks, rules and names in the VPC; fills in the targets' health on the way. Says what the host is to reach.
     async fn make(&self, vpc: &str, records: &VpcRecords, seen: &mut Seen) -> Result<Vec<Entry>, String> {
-        let router = self.router(vpc, seen).map_err(|error| format!("the router of {vpc}: {error}"))?;
+        let router = self.router(vpc, records, seen).map_err(|error| format!("the router of {vpc}: {error}"))?;
         let wanted = router.as_ref().map(|router| probes(records, seen, router)).unwrap_or_default();
         seen.health = self.probers.ensure(vpc, wanted);
         let choice = choose(seen);
-        let entries = match &router {
-            Some((router, inode)) => {
-                let filled = self.tables.ensure(vpc, (router, *inode), Rules::of(&choice)).await;
-                filled.map_err(|error| error.to_string())?;
-                seen.balancers.iter().filter_map(|balancer| entry(balancer, &choice.names, router)).collect()
-            }
-            None => {
-                self.tables.forget(vpc);
-                Vec::new()
-            }
-        };
+        let mut entries = Vec::new();
+        if let Some((router, inode)) = &router {
+            let rules = (!seen.balancers.is_empty()).then(|| Rules::of(&choice));
+            self.tables.ensure(vpc, (router, *inode), rules).await.map_err(|error| error.to_string())?;
+            entries.extend(seen.balancers.iter().filter_map(|balancer| entry(balancer, &choice.names, router)));
+        }
         self.config.serving.name_load_balancers(vpc, choice.names);
         Ok(entries)
     }
 
-    /// None before there is an address in it.
-    fn router(&self, vpc: &str, seen: &Seen) -> std::io::Result<Option<(NetNs, u64)>> {
-        if seen.balancers.iter().all(|balancer| balancer.zones.is_empty()) {
+    /// With its number. None while nothing of a load balancer can be in it.
+    fn router(&self, vpc: &str, records: &VpcRecords, seen: &Seen) -> std::io::Result<Option<(NetNs, u64)>> {
+        if records.balancers.is_empty() {
             return Ok(None);
         }
-        let router = NetNs::named(&names::of(&self.config.place.instance, vpc))?;
-        let inode = router.inode()?;
-        Ok(Some((router, inode)))
-    }
-
-    async fn reach(&self, vpc: &str, entries: Vec<Entry>) -> Result<(), String> {
-        let (host, vpc) = (self.host.clone(), vpc.to_owned());
-        // The hosts file is a file, and others may hold its lock.
-        let reached = tokio::task::spawn_blocking(move || host.ensure(&vpc, entries)).await;
-        reached.unwrap_or_else(|error| Err(error.to_string()))
+        let has_addresses = seen.balancers.iter().any(|balancer| !balancer.zones.is_empty());
+        match NetNs::named(&names::of(&self.config.place.instance, vpc)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !has_addresses => Ok(None),
+            Err(error) => Err(error),
+            Ok(router) => {
+                let inode = router.inode()?;
+                Ok(Some((router, inode)))
+            }
+        }
     }
 
     async fn tell_of_targets(&self, records: &VpcRecords, seen: &Seen) -> Result<Next, Error> {

@@ -3,10 +3,10 @@
 use super::host_listeners::{Destination, HostListeners};
 use super::hosts_file::{HostsFile, Names};
 use node_os::netns::NetNs;
-use parking_lot::Mutex;
 use reconcile::Runtime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use tokio::sync::Mutex;
 
 /// One load balancer on the host.
 #[derive(Clone, Debug)]
@@ -20,34 +20,46 @@ pub struct Entry {
 }
 
 pub struct HostAccess {
-    listeners: HostListeners,
     /// None: names are not written anywhere.
     hosts: Option<HostsFile>,
+    open: Mutex<Reached>,
+}
+
+struct Reached {
+    listeners: HostListeners,
     /// By VPC.
-    entries: Mutex<BTreeMap<String, Vec<Entry>>>,
+    entries: BTreeMap<String, Vec<Entry>>,
 }
 
 impl HostAccess {
     pub fn new(hosts: Option<HostsFile>, runtime: &Runtime) -> Self {
-        Self { listeners: HostListeners::new(runtime), hosts, entries: Mutex::default() }
+        let open = Reached { listeners: HostListeners::new(runtime), entries: BTreeMap::new() };
+        Self { hosts, open: Mutex::new(open) }
     }
 
     /// Makes a VPC's load balancers reachable, and those that it had no more; says what of it did not work.
-    pub fn ensure(&self, vpc: &str, own: Vec<Entry>) -> Result<(), String> {
-        let mut entries = self.entries.lock();
-        entries.insert(vpc.to_owned(), own);
-        let all = || entries.values().flatten();
-        let listening = all().flat_map(|entry| {
-            let destination = || Destination { router: entry.router.clone(), addresses: entry.addresses.clone() };
-            entry.ports.iter().map(move |port| (SocketAddr::from((entry.loopback, *port)), destination()))
-        });
-        let failed = self.listeners.ensure(listening.collect());
-        let names: Names = all().map(|entry| (entry.name.clone(), entry.loopback)).collect();
-        let written = self.hosts.as_ref().map_or(Ok(()), |hosts| {
-            hosts.write(&names).map_err(|error| format!("names of load balancers in {}: {error}", hosts.path.display()))
-        });
+    pub async fn ensure(&self, vpc: &str, own: Vec<Entry>) -> Result<(), String> {
+        let mut open = self.open.lock().await;
+        open.entries.insert(vpc.to_owned(), own);
+        let listening: BTreeMap<SocketAddr, Destination> = open.entries.values().flatten().flat_map(destinations).collect();
+        let names: Names = open.entries.values().flatten().map(|entry| (entry.name.clone(), entry.loopback)).collect();
+        let failed = open.listeners.ensure(listening).await;
         let failed = failed.into_iter().map(|(at, error)| format!("a load balancer's listener at {at}: {error}"));
-        let failed: Vec<String> = failed.chain(written.err()).collect();
+        let failed: Vec<String> = failed.chain(self.write(names).await.err()).collect();
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
     }
+
+    /// On a thread of its own: it is a file, and others may hold its lock.
+    async fn write(&self, names: Names) -> Result<(), String> {
+        let Some(hosts) = self.hosts.clone() else { return Ok(()) };
+        let path = hosts.path.display().to_string();
+        let written = tokio::task::spawn_blocking(move || hosts.write(&names)).await;
+        let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        written.map_err(|error| format!("names of load balancers in {path}: {error}"))
+    }
+}
+
+fn destinations(entry: &Entry) -> impl Iterator<Item = (SocketAddr, Destination)> {
+    let destination = Destination { router: entry.router.clone(), addresses: entry.addresses.clone() };
+    entry.ports.iter().map(move |port| (SocketAddr::from((entry.loopback, *port)), destination.clone()))
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// Connections of one listener at a time; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -32,37 +33,37 @@ pub struct Destination {
 struct Open {
     destination: Arc<Mutex<Destination>>,
     runtime: Runtime,
+    accepting: JoinHandle<Option<()>>,
 }
 
 pub struct HostListeners {
     runtime: Runtime,
-    open: Mutex<BTreeMap<SocketAddr, Open>>,
+    open: BTreeMap<SocketAddr, Open>,
 }
 
 impl HostListeners {
     pub fn new(runtime: &Runtime) -> Self {
-        Self { runtime: runtime.clone(), open: Mutex::default() }
+        Self { runtime: runtime.clone(), open: BTreeMap::new() }
     }
 
     /// Listens at these addresses and no others; says where that cannot be. Connections of listeners that stay are not
     /// touched.
-    pub fn ensure(&self, wanted: BTreeMap<SocketAddr, Destination>) -> Vec<(SocketAddr, io::Error)> {
-        let mut open = self.open.lock();
-        open.retain(|at, listener| {
-            let stays = wanted.contains_key(at);
-            if !stays {
-                listener.runtime.stop.cancel();
-            }
-            stays
-        });
+    pub async fn ensure(&mut self, wanted: BTreeMap<SocketAddr, Destination>) -> Vec<(SocketAddr, io::Error)> {
+        let gone = self.open.extract_if(.., |at, _| !wanted.contains_key(at));
+        let gone: Vec<Open> = gone.map(|(_, listener)| listener).collect();
+        gone.iter().for_each(|listener| listener.runtime.stop.cancel());
+        for listener in gone {
+            // When this returns nobody listens there. That the task panicked would be as good.
+            drop(listener.accepting.await);
+        }
         let mut failed = Vec::new();
         for (at, destination) in wanted {
-            if let Some(listener) = open.get(&at) {
+            if let Some(listener) = self.open.get(&at) {
                 *listener.destination.lock() = destination;
                 continue;
             }
             match self.start(at, destination) {
-                Ok(listener) => drop(open.insert(at, listener)),
+                Ok(listener) => drop(self.open.insert(at, listener)),
                 Err(error) => failed.push((at, error)),
             }
         }
@@ -75,12 +76,13 @@ impl HostListeners {
         let listener = TcpListener::from_std(listener)?;
         let (runtime, destination) = (self.runtime.child(), Arc::new(Mutex::new(destination)));
         let (own, leads_to) = (runtime.clone(), destination.clone());
-        runtime.tasks.spawn(async move { own.stop.run_until_cancelled(accept(&listener, at.port(), leads_to, &own)).await });
-        Ok(Open { destination, runtime })
+        let accepting = async move { own.stop.run_until_cancelled(accept(listener, at.port(), leads_to, &own)).await };
+        let accepting = runtime.tasks.spawn(accepting);
+        Ok(Open { destination, runtime, accepting })
     }
 }
 
-async fn accept(listener: &TcpListener, port: u16, destination: Arc<Mutex<Destination>>, runtime: &Runtime) {
+async fn accept(listener: TcpListener, port: u16, destination: Arc<Mutex<Destination>>, runtime: &Runtime) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let turn = AtomicUsize::new(0);
     loop {

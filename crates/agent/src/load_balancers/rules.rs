@@ -93,6 +93,13 @@ impl Rules {
         change
     }
 
+    /// No table, whether there is one or not.
+    pub fn remove() -> Transaction {
+        let mut change = Transaction::new(TABLE);
+        change.remove_table();
+        change
+    }
+
     /// What turns the table that was filled from `before` into this one. Maps let go of chains before chains go.
     pub fn difference(&self, before: &Self) -> Transaction {
         let mut change = Transaction::new(TABLE);

@@ -19,13 +19,14 @@ pub enum TableError {
 }
 
 impl Tables {
-    /// Makes the router's table these rules. A router that this process has not filled is filled anew, all at once.
-    /// `router` comes with its number.
-    pub async fn ensure(&self, vpc: &str, (router, inode): (&NetNs, u64), rules: Rules) -> Result<(), TableError> {
+    /// Makes the router's table these rules; without any there is no table. A router that this process has not filled is
+    /// filled anew, all at once. `router` comes with its number.
+    pub async fn ensure(&self, vpc: &str, (router, inode): (&NetNs, u64), rules: Option<Rules>) -> Result<(), TableError> {
         let known = self.0.lock().remove(vpc).filter(|(number, _)| *number == inode);
-        let change = match &known {
-            Some((_, before)) => rules.difference(before),
-            None => rules.replace(),
+        let change = match (&known, &rules) {
+            (Some((_, before)), Some(rules)) => rules.difference(before),
+            (None, Some(rules)) => rules.replace(),
+            (_, None) => Rules::remove(),
         };
         if !change.is_empty() {
             let inside = router.clone();
@@ -33,12 +34,9 @@ impl Tables {
             let committed = tokio::task::spawn_blocking(move || change.commit(&inside)).await;
             committed??;
         }
-        self.0.lock().insert(vpc.to_owned(), (inode, rules));
+        if let Some(rules) = rules {
+            self.0.lock().insert(vpc.to_owned(), (inode, rules));
+        }
         Ok(())
-    }
-
-    /// Its router has gone.
-    pub fn forget(&self, vpc: &str) {
-        self.0.lock().remove(vpc);
     }
 }

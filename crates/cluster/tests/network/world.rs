@@ -25,6 +25,8 @@ pub const INSTANCE: &str = "0123abcd";
 pub const NAMESPACE: &str = "1-us-east-1";
 const HOST: &str = "here";
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a machine's hosts file says without us.
+pub const HOSTS: &str = "127.0.0.1 localhost\n";
 
 pub const VPCS: Resource = cloud_ec2::VPCS;
 pub const SUBNETS: Resource = cloud_ec2::SUBNETS;
@@ -117,6 +119,7 @@ impl World {
         let admin = plane.server.client(User::authenticated("test", [meta::user::MASTERS]));
         let namespaces = Resource::new("", "v1", "namespaces");
         admin.create(namespaces, "", json!({"metadata": {"name": NAMESPACE}})).await.expect("a namespace");
+        std::fs::write(directory.path().join("hosts"), HOSTS).expect("a hosts file");
         Self { plane, engine, admin, directory }
     }
 
@@ -162,8 +165,15 @@ impl World {
             .enumerate()
             .map(|(number, address)| json!({"privateIpAddress": address, "primary": number == 0}))
             .collect();
-        let status = json!({"status": {"phase": "InUse", "privateIpAddresses": entries}});
-        self.admin.patch(NETWORK_INTERFACES, NAMESPACE, name, "status", status).await.expect(name);
+        self.status(NETWORK_INTERFACES, name, json!({"phase": "InUse", "privateIpAddresses": entries})).await;
+    }
+
+    pub async fn status(&self, resource: Resource, name: &str, status: Doc) {
+        self.admin.patch(resource, NAMESPACE, name, "status", json!({"status": status})).await.expect(name);
+    }
+
+    pub async fn change(&self, resource: Resource, name: &str, spec: Doc) {
+        self.admin.patch(resource, NAMESPACE, name, "", json!({"spec": spec})).await.expect(name);
     }
 
     pub async fn delete(&self, resource: Resource, name: &str) {

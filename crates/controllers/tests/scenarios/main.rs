@@ -10,6 +10,7 @@ mod jobs;
 mod kubelet;
 mod namespace_deletion;
 mod replica_sets;
+mod stateful_sets;
 mod workloads;
 mod nodes;
 mod service_endpoints;

@@ -93,6 +93,7 @@ impl World {
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
             node_names: None,
+            load_balancers: None,
             clock: clock(),
             runtime: self.controllers.clone(),
         });

@@ -1,5 +1,6 @@
 //! Parts without effects.
 
+use crate::eviction::{Level, Levels, NodeStats, Signal};
 use crate::parts::{
     EnvError, EnvFacts, Environment, NetworkError, PodNetwork, Prepared, ProbeResult, ProbeTarget, Prober, VolumeError, Volumes,
 };
@@ -113,11 +114,43 @@ impl Prober for QuietProber {
     }
 }
 
+/// A node that has left what it is told; of what it is not told, enough.
+#[derive(Default)]
+pub struct FakeStats {
+    levels: Mutex<Levels>,
+}
+
+impl FakeStats {
+    pub fn set(&self, signal: Signal, available: i64, capacity: i64) {
+        self.levels.lock().insert(signal, Level { available, capacity });
+    }
+}
+
+#[async_trait::async_trait]
+impl NodeStats for FakeStats {
+    async fn levels(&self) -> Levels {
+        self.levels.lock().clone()
+    }
+}
+
 /// Every image is here, but those whose names begin with `pulled/` (here after a pull), `missing/` (nowhere), or have
 /// upper case letters (no names).
-#[derive(Default)]
 pub struct FakeImages {
     pulled: Mutex<BTreeSet<String>>,
+    /// Used and free bytes.
+    file_system: Mutex<(u64, u64)>,
+}
+
+impl Default for FakeImages {
+    fn default() -> Self {
+        Self { pulled: Mutex::default(), file_system: Mutex::new((1 << 30, 9 << 30)) }
+    }
+}
+
+impl FakeImages {
+    pub fn set_file_system(&self, used: u64, free: u64) {
+        *self.file_system.lock() = (used, free);
+    }
 }
 
 fn image(name: &str) -> Image {
@@ -148,6 +181,6 @@ impl ImageService for FakeImages {
         Ok(())
     }
     async fn file_system(&self) -> Result<(u64, u64), PullError> {
-        Ok((1 << 30, 9 << 30))
+        Ok(*self.file_system.lock())
     }
 }

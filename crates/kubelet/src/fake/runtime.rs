@@ -47,6 +47,10 @@ impl State {
         }
         self.calls.push_back(call());
     }
+    /// What was asked for, in order: `start web 0`.
+    calls: Vec<String>,
+    /// What containers use, by name.
+    usage: BTreeMap<String, ContainerStats>,
 }
 
 /// Cheap to clone; clones are one runtime, which outlives each kubelet.
@@ -71,6 +75,11 @@ impl FakeRuntime {
         rule: impl Fn(&SandboxConfig, &ContainerConfig) -> Lifecycle + Send + Sync + 'static,
     ) -> Self {
         Self { state: Arc::default(), rule: Arc::new(rule), events: broadcast::channel(EVENTS).0, clock, tasks: tasks.clone() }
+    }
+
+    /// From now on containers of this name use this much.
+    pub fn set_usage(&self, container: &str, usage: ContainerStats) {
+        self.state.lock().usage.insert(container.into(), usage);
     }
 
     pub fn calls(&self) -> Vec<String> {
@@ -254,7 +263,10 @@ impl ContainerRuntime for FakeRuntime {
     }
 
     async fn container_stats(&self, id: &str) -> Result<ContainerStats> {
-        Ok(ContainerStats { container_id: id.into(), ..ContainerStats::default() })
+        let state = self.state.lock();
+        let container = state.containers.get(id).ok_or_else(|| missing("container", id))?;
+        let usage = state.usage.get(&container.config.name).cloned().unwrap_or_default();
+        Ok(ContainerStats { container_id: id.into(), ..usage })
     }
 
     async fn update_resources(&self, id: &str, resources: &Resources) -> Result<()> {

@@ -125,7 +125,7 @@ impl Worker {
     fn fail_by_deadline(&mut self) -> Pass {
         let message = "Pod was active on the node longer than the specified deadline";
         self.cx.events.pod(&self.pod, Normal, "DeadlineExceeded", message);
-        self.failure = Some(Failure { reason: "DeadlineExceeded".into(), message: message.into() });
+        self.failure = Some(Failure { reason: "DeadlineExceeded".into(), message: message.into(), ..Failure::default() });
         self.life = Life::Ending { grace_s: self.pod.grace_seconds() };
         Pass::Again
     }
