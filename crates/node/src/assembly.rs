@@ -15,6 +15,7 @@ use agent::instances::{IMAGES_SOCKET, NODE_FILE, NodeFile};
 use client::Client;
 use client_http::HttpTransport;
 use images::RemoteImages;
+use ipnet::Ipv4Net;
 use kubelet::Config;
 use kubelet::server::ServingCertificate;
 use meta::SystemClock;
@@ -64,6 +65,8 @@ pub struct Node {
     pub informers: Arc<Informers>,
     /// Where the cluster's names are answered.
     pub cluster_dns: Ipv4Addr,
+    /// Where Services have their addresses from.
+    pub service_cidr: Ipv4Net,
     pub clock: SharedClock,
     /// Everything of the instance.
     pub cgroup: Cgroup,
@@ -121,6 +124,7 @@ impl Node {
             identity,
             informers: Informers::new(client.clone(), runtime.tasks.clone(), runtime.stop.clone()),
             cluster_dns: user_data.cluster_dns,
+            service_cidr: user_data.service_cidr,
             client,
             clock,
             cgroup: Cgroup::new(&file.cgroup),

@@ -20,6 +20,7 @@ impl Node {
     pub async fn start(&self) -> Result<(), NodeError> {
         let namespace = NetNs::current().map_err(failed)?;
         self.answer_names(&namespace).await?;
+        self.lead_services(&namespace);
         let events = Events::start(self.client.clone(), &self.config.node_name, self.clock.clone(), &self.runtime);
         let attempts = Attempts { runtime: self.containers.clone(), network: namespace.clone() };
         let parts = Parts {
