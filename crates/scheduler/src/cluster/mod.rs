@@ -18,9 +18,9 @@ pub use id::{DomainId, IdMap, NodeId};
 pub use nominated::Nominated;
 pub use tally::{Tallies, Tally};
 
-use crate::model::{Effect, Node, Pod, Scope, SpreadConstraint, Term};
+use crate::model::{Effect, Node, Pod, Scope, Term};
 use meta::Labels;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How many distinct questions about pods (terms of incoming pods) are kept counted.
@@ -55,6 +55,8 @@ pub struct Cluster {
     /// How many nodes have a taint that pods would rather avoid.
     avoided: usize,
     cycle: u64,
+    /// Pods that are being deleted in favour of others, though it may not show yet.
+    doomed: HashSet<String>,
     pub groups: Groups,
     pub nominated: Nominated,
     pub budgets: Budgets,
@@ -93,8 +95,18 @@ impl Cluster {
     pub fn liked(&self) -> &Tallies {
         &self.liked
     }
-    pub fn asked(&self, identity: &str) -> Option<&Tally> {
-        self.asked.get(identity)
+    /// What [`Cluster::ask`] has counted.
+    pub fn asked(&self, scopes: &[&Scope], key: &str, living_only: bool) -> Option<&Tally> {
+        self.asked.get(&self.question(scopes, key, living_only).1)
+    }
+    /// The node's domain, with the key it is one of.
+    pub fn domain(&self, key: &str, node: NodeId) -> Option<(usize, DomainId)> {
+        let key = self.keys.iter().position(|domains| domains.key() == key)?;
+        Some((key, self.keys[key].of(node)?))
+    }
+    /// How many nodes have the label.
+    pub fn labelled(&self, key: &str) -> usize {
+        self.keys.iter().find(|domains| domains.key() == key).map_or(0, Domains::labelled)
     }
     pub fn placed(&self, uid: &str) -> Option<(&Arc<Pod>, NodeId)> {
         self.pods.get(uid).map(|placed| (&placed.pod, placed.host))
@@ -102,8 +114,17 @@ impl Cluster {
     pub fn is_assumed(&self, uid: &str) -> bool {
         self.pods.get(uid).is_some_and(|placed| placed.assumed)
     }
-    pub fn placed_pods(&self) -> usize {
-        self.pods.len()
+
+    /// Remembers, or forgets, that the pod is on its way out in favour of another.
+    pub fn doom(&mut self, uid: &str, is_doomed: bool) {
+        if is_doomed {
+            self.doomed.insert(uid.into())
+        } else {
+            self.doomed.remove(uid)
+        };
+    }
+    pub fn is_doomed(&self, pod: &Pod) -> bool {
+        self.doomed.contains(pod.uid()) || (pod.is_deleting() && pod.is_victim)
     }
 
     /// What must be done once before a cycle.
@@ -134,10 +155,17 @@ impl Cluster {
         Scope { namespaces, namespace_selector: None, selector: scope.selector.clone() }
     }
 
-    /// Has the pods that all `scopes` cover counted from now on, by domains of `key`, and says how to ask for them.
-    pub fn ask(&mut self, scopes: &[&Scope], key: &str, living_only: bool) -> String {
+    /// Scopes with their namespaces resolved, and what identifies the question.
+    fn question(&self, scopes: &[&Scope], key: &str, living_only: bool) -> (Vec<Scope>, String) {
         let scopes: Vec<Scope> = scopes.iter().map(|scope| self.resolved(scope)).collect();
         let identity = format!("{key} {living_only} {scopes:?}");
+        (scopes, identity)
+    }
+
+    /// Has the pods that all `scopes` cover counted from now on, by domains of `key`: with or without those on their way
+    /// out.
+    pub fn ask(&mut self, scopes: &[&Scope], key: &str, living_only: bool) {
+        let (scopes, identity) = self.question(scopes, key, living_only);
         let key = self.key(key);
         let (tally, is_new) = self.asked.entry(&identity, || (scopes, living_only), key);
         if is_new {
@@ -148,12 +176,14 @@ impl Cluster {
             }
         }
         self.asked.touch(&identity, self.cycle);
-        identity
     }
 
-    /// As [`Cluster::ask`], for what a constraint spreads. Pods on their way out do not count.
-    pub fn ask_spread(&mut self, constraint: &SpreadConstraint) -> String {
-        self.ask(&[&constraint.term.scope], &constraint.term.topology_key, true)
+    /// Keeps room on the node for the pod. Empty: no longer.
+    pub fn nominate(&mut self, pod: &Arc<Pod>, node: &str) {
+        for term in pod.asks.terms.iter().flat_map(|terms| &terms.anti_affinity) {
+            self.key(&term.topology_key);
+        }
+        self.nominated.set(pod, node);
     }
 
     fn key(&mut self, key: &str) -> usize {
@@ -234,6 +264,7 @@ impl Cluster {
     /// Removes a pod from its node.
     pub fn take_off(&mut self, uid: &str) -> Option<Arc<Pod>> {
         let Placed { pod, host, .. } = self.pods.remove(uid)?;
+        self.doomed.remove(uid);
         self.hosts[host as usize].remove(uid);
         self.count(&pod, host, -1);
         self.release(host);

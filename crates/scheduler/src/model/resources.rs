@@ -44,10 +44,6 @@ impl Resources {
         self.scalars.iter().find(|(known, _)| known == name).map_or(0, |(_, amount)| *amount)
     }
 
-    pub fn is_zero(&self) -> bool {
-        self.cpu_milli == 0 && self.memory == 0 && self.ephemeral_storage == 0 && self.scalars.iter().all(|(_, n)| *n == 0)
-    }
-
     pub fn add(&mut self, other: &Self) {
         self.combine(other, i64::saturating_add);
     }
