@@ -103,11 +103,14 @@ pub struct Informer {
     cache: RwLock<Cache>,
     handlers: Mutex<Vec<Handler>>,
     synced: watch::Sender<bool>,
+    /// The cache holds all of the kind's changes up to here.
+    reached: watch::Sender<u64>,
 }
 
 impl Informer {
     fn new(resource: Resource, field_selector: String) -> Self {
-        Self { resource, field_selector, cache: RwLock::default(), handlers: Mutex::default(), synced: watch::channel(false).0 }
+        let (synced, reached) = (watch::channel(false).0, watch::channel(0).0);
+        Self { resource, field_selector, cache: RwLock::default(), handlers: Mutex::default(), synced, reached }
     }
 
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Object>> {
@@ -153,6 +156,17 @@ impl Informer {
     pub async fn synced(&self) {
         // The sender lives in self, so waiting cannot fail while self is borrowed.
         self.synced.subscribe().wait_for(|done| *done).await.expect("the informer outlives its waiters");
+    }
+
+    /// Resolves once the cache holds every change of the kind up to `revision`, and the handlers have seen them: how a
+    /// writer waits for its own write.
+    pub async fn reached(&self, revision: u64) {
+        self.reached.subscribe().wait_for(|reached| *reached >= revision).await.expect("the informer outlives its waiters");
+    }
+
+    /// Resolves once `done` holds: asked now and after every change.
+    pub async fn until(&self, done: impl Fn(&Self) -> bool) {
+        self.reached.subscribe().wait_for(|_| done(self)).await.expect("the informer outlives its waiters");
     }
 
     pub(crate) fn synced_receiver(&self) -> watch::Receiver<bool> {
@@ -205,6 +219,7 @@ impl Informer {
         let list = client.list(self.resource, "", self.options()).await?;
         let mut revision = list.revision;
         self.replace_all(list.items);
+        self.reached.send_replace(revision);
         *failures = 0;
         self.synced.send_replace(true);
         loop {
@@ -223,8 +238,12 @@ impl Informer {
                         revision = event.object.revision;
                         let new = (event.kind != EventKind::Deleted).then(|| event.object.clone());
                         self.apply(ObjectKey::of(&event.object), new);
+                        self.reached.send_replace(revision);
                     }
-                    WatchItem::Bookmark { revision: at, .. } => revision = at,
+                    WatchItem::Bookmark { revision: at, .. } => {
+                        revision = at;
+                        self.reached.send_replace(at);
+                    }
                     WatchItem::Error(status) => return Err(status),
                 }
             }

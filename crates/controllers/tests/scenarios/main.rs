@@ -2,7 +2,16 @@
 
 mod born_with;
 mod certificates;
+mod deployments;
+mod daemon_sets;
 mod feed;
 mod garbage_collection;
+mod jobs;
+mod kubelet;
 mod namespace_deletion;
+mod replica_sets;
+mod stateful_sets;
+mod workloads;
+mod nodes;
+mod service_endpoints;
 mod world;

@@ -19,10 +19,12 @@ use storage::{Engine, EngineOptions, Keyring};
 pub const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 pub const PODS: Resource = Resource::new("", "v1", "pods");
+pub const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
+pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
 const MINOR: u32 = 36;
 /// Far longer than anything here takes: a test that gets there has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct World {
     pub server: Arc<ApiServer>,
@@ -91,8 +93,17 @@ impl World {
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
             node_names: None,
+            load_balancers: None,
             clock: clock(),
             runtime: self.controllers.clone(),
+        });
+    }
+
+    /// Runs something beside the control plane until that stops.
+    pub fn spawn(&self, task: impl std::future::Future<Output = ()> + Send + 'static) {
+        let stop = self.runtime.stop.clone();
+        self.runtime.tasks.spawn(async move {
+            stop.run_until_cancelled(task).await;
         });
     }
 
@@ -150,6 +161,31 @@ impl World {
             }
         }
         current
+    }
+
+    /// Waits until what a namespace has of a kind is as wanted.
+    pub async fn until_all(&self, resource: Resource, namespace: &str, wanted: impl Fn(&[Doc]) -> bool) -> Vec<Doc> {
+        let waiting = tokio::time::timeout(PATIENCE, self.watch_all(resource, namespace, &wanted)).await;
+        match waiting {
+            Ok(docs) => docs,
+            Err(_) => panic!("waited in vain: {:#?}", self.all(resource, namespace).await.0),
+        }
+    }
+
+    pub async fn all(&self, resource: Resource, namespace: &str) -> (Vec<Doc>, u64) {
+        let list = self.admin.list(resource, namespace, Options::default()).await.expect("a list");
+        (list.items.iter().map(|object| object.to_doc()).collect(), list.revision)
+    }
+
+    async fn watch_all(&self, resource: Resource, namespace: &str, wanted: impl Fn(&[Doc]) -> bool) -> Vec<Doc> {
+        let (mut docs, revision) = self.all(resource, namespace).await;
+        let options = Options { resource_version: revision.to_string(), ..Options::default() };
+        let mut changes = self.admin.watch(resource, namespace, options).await.expect("a watch");
+        while !wanted(&docs) {
+            changes.next().await.expect("the watch goes on");
+            docs = self.all(resource, namespace).await.0;
+        }
+        docs
     }
 
     pub async fn gone(&self, resource: Resource, namespace: &str, name: &str) {
