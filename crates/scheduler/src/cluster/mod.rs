@@ -3,6 +3,7 @@
 
 mod budgets;
 mod domains;
+mod fingerprint;
 mod groups;
 mod host;
 mod id;
@@ -19,7 +20,9 @@ pub use nominated::Nominated;
 pub use tally::{Tallies, Tally};
 
 use crate::model::{Effect, Node, Pod, Scope, Term};
+use fingerprint::Fingerprint;
 use meta::Labels;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -32,6 +35,7 @@ struct Placed {
     host: NodeId,
     /// Bound by us, not yet seen so.
     assumed: bool,
+    fingerprint: Fingerprint,
 }
 
 #[derive(Debug, Default)]
@@ -144,21 +148,23 @@ impl Cluster {
     }
 
     /// A term's namespaces by name, its selector of namespaces resolved: pods in all of them count alike.
-    pub fn resolved(&self, scope: &Scope) -> Scope {
+    fn resolved<'a>(&self, scope: &'a Scope) -> Cow<'a, Scope> {
         let Some(selector) = scope.namespace_selector.as_ref().filter(|selector| !selector.is_empty()) else {
-            return scope.clone();
+            return Cow::Borrowed(scope);
         };
         let mut namespaces = scope.namespaces.clone();
         namespaces.extend(self.namespaces.iter().filter(|(_, labels)| selector.matches(*labels)).map(|(name, _)| name.clone()));
         namespaces.sort();
         namespaces.dedup();
-        Scope { namespaces, namespace_selector: None, selector: scope.selector.clone() }
+        Cow::Owned(Scope::new(namespaces, None, scope.selector.clone()))
     }
 
     /// Scopes with their namespaces resolved, and what identifies the question.
-    fn question(&self, scopes: &[&Scope], key: &str, living_only: bool) -> (Vec<Scope>, String) {
-        let scopes: Vec<Scope> = scopes.iter().map(|scope| self.resolved(scope)).collect();
-        let identity = format!("{key} {living_only} {scopes:?}");
+    fn question<'a>(&self, scopes: &[&'a Scope], key: &str, living_only: bool) -> (Vec<Cow<'a, Scope>>, String) {
+        let scopes: Vec<Cow<'a, Scope>> = scopes.iter().map(|scope| self.resolved(scope)).collect();
+        let mut identity = String::from(key);
+        identity.push(if living_only { '+' } else { '*' });
+        scopes.iter().for_each(|scope| identity.push_str(&scope.identity));
         (scopes, identity)
     }
 
@@ -167,9 +173,11 @@ impl Cluster {
     pub fn ask(&mut self, scopes: &[&Scope], key: &str, living_only: bool) {
         let (scopes, identity) = self.question(scopes, key, living_only);
         let key = self.key(key);
-        let (tally, is_new) = self.asked.entry(&identity, || (scopes, living_only), key);
+        let owned = || (scopes.into_iter().map(Cow::into_owned).collect(), living_only);
+        let (tally, is_new) = self.asked.entry(&identity, owned, key);
         if is_new {
-            for placed in self.pods.values() {
+            let required = tally.fingerprint();
+            for placed in self.pods.values().filter(|placed| placed.fingerprint.has(required)) {
                 if tally.covers(&placed.pod, self.namespaces.get(placed.pod.namespace())) {
                     tally.add(placed.host, &self.keys[key], 1);
                 }
@@ -223,13 +231,8 @@ impl Cluster {
     pub fn set_node(&mut self, name: &str, node: Option<Arc<Node>>) -> Option<Arc<Node>> {
         let id = self.host_named(name);
         let old = self.hosts[id as usize].set_node(node.clone());
-        for (known, amount) in [(&old, -1), (&node, 1)] {
-            let Some(known) = known else { continue };
-            known.images.keys().for_each(|image| count_image(&mut self.images, image, amount));
-            if known.taints.iter().any(|taint| taint.effect == Effect::PreferNoSchedule) {
-                self.avoided = self.avoided.saturating_add_signed(amount as isize);
-            }
-        }
+        self.summarize(old.as_deref(), -1);
+        self.summarize(node.as_deref(), 1);
         let moved =
             old.is_some() != node.is_some() || old.as_ref().zip(node.as_ref()).is_some_and(|(old, new)| old.zone() != new.zone());
         self.order_is_stale |= moved;
@@ -241,6 +244,15 @@ impl Cluster {
         }
         self.release(id);
         old
+    }
+
+    /// Counts what is known of all nodes together.
+    fn summarize(&mut self, node: Option<&Node>, amount: i32) {
+        let Some(node) = node else { return };
+        node.images.keys().for_each(|image| count_image(&mut self.images, image, amount));
+        if node.taints.iter().any(|taint| taint.effect == Effect::PreferNoSchedule) {
+            self.avoided = self.avoided.saturating_add_signed(amount as isize);
+        }
     }
 
     /// Puts a pod on its node: `assumed` if that is our own doing and not yet seen.
@@ -258,7 +270,8 @@ impl Cluster {
         let host = self.host_named(node);
         self.hosts[host as usize].add(pod.clone());
         self.count(&pod, host, 1);
-        self.pods.insert(pod.uid().into(), Placed { pod, host, assumed });
+        let fingerprint = Fingerprint::of(&pod);
+        self.pods.insert(pod.uid().into(), Placed { pod, host, assumed, fingerprint });
     }
 
     /// Removes a pod from its node.

@@ -1,6 +1,7 @@
 //! Counts of pods by node and by domain, kept up to date with every pod that comes or goes: no cycle counts anew.
 
 use super::domains::Domains;
+use super::fingerprint::Fingerprint;
 use super::id::{DomainId, IdMap, NodeId};
 use crate::model::{Pod, Scope, Term};
 use meta::Labels;
@@ -29,6 +30,11 @@ impl Tally {
     /// Whether the pod is one that the term speaks of.
     pub fn covers(&self, pod: &Pod, of_namespace: Option<&Labels>) -> bool {
         !(self.living_only && pod.is_deleting()) && self.scopes.iter().all(|scope| scope.contains(pod, of_namespace))
+    }
+
+    /// What covered pods have at least.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::required(&self.scopes)
     }
 
     pub fn on_node(&self, node: NodeId) -> i64 {

@@ -24,10 +24,9 @@ struct Balanced<'a>(&'a Resources);
 impl Score for Balanced<'_> {
     /// 100 less the deviation of the used fractions, which for two of them is half their difference.
     fn score(&self, host: &Host) -> i64 {
-        let Some(node) = host.node() else { return 0 };
         let fraction = |wanted: i64, capacity: i64| (capacity > 0).then(|| (wanted as f64 / capacity as f64).min(1.0));
-        let cpu = fraction(host.requested.cpu_milli + self.0.cpu_milli, node.allocatable.cpu_milli);
-        let memory = fraction(host.requested.memory + self.0.memory, node.allocatable.memory);
+        let cpu = fraction(host.requested.cpu_milli + self.0.cpu_milli, host.allocatable.cpu_milli);
+        let memory = fraction(host.requested.memory + self.0.memory, host.allocatable.memory);
         let deviation = match (cpu, memory) {
             (Some(cpu), Some(memory)) => (cpu - memory).abs() / 2.0,
             _ => 0.0,

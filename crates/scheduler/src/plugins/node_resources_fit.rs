@@ -4,6 +4,7 @@
 use crate::cluster::{Cluster, Host, NodeId};
 use crate::framework::{Change, Code, Filter, MAX_NODE_SCORE, Plugin, PreFilter, Refusal, Score};
 use crate::model::{Node, Pod, Resources};
+use std::borrow::Cow;
 
 const TOO_MANY_PODS: &str = "Too many pods";
 
@@ -46,19 +47,26 @@ struct Fitting<'a>(&'a Resources);
 
 impl Filter for Fitting<'_> {
     fn filter(&self, host: &Host) -> Result<(), Refusal> {
-        let Some(node) = host.node() else { return Err(Refusal::unresolvable(TOO_MANY_PODS)) };
-        let full = host.pods.len() >= node.pods;
-        if !full && self.0.fits(&node.allocatable, &host.requested) {
+        let full = host.pods.len() >= host.pod_capacity;
+        if !full && self.0.fits(&host.allocatable, &host.requested) {
             return Ok(());
         }
-        let short = self.0.shortages(&node.allocatable, &host.requested);
+        let short = self.0.shortages(&host.allocatable, &host.requested);
         let code = match short.iter().any(|short| short.forever) {
             true => Code::UnschedulableAndUnresolvable,
             false => Code::Unschedulable,
         };
-        let mut reasons: Vec<_> = full.then(|| TOO_MANY_PODS.into()).into_iter().collect();
-        reasons.extend(short.into_iter().map(|short| format!("Insufficient {}", short.resource).into()));
-        Err(Refusal { code, reasons })
+        let too_many = full.then(|| TOO_MANY_PODS.into()).into_iter();
+        Err(Refusal::all(code, too_many.chain(short.into_iter().map(|short| insufficient(short.resource)))))
+    }
+}
+
+fn insufficient(resource: Cow<'static, str>) -> Cow<'static, str> {
+    match &*resource {
+        "cpu" => "Insufficient cpu".into(),
+        "memory" => "Insufficient memory".into(),
+        "ephemeral-storage" => "Insufficient ephemeral-storage".into(),
+        other => format!("Insufficient {other}").into(),
     }
 }
 
@@ -66,10 +74,9 @@ struct LeastAllocated<'a>(&'a Resources);
 
 impl Score for LeastAllocated<'_> {
     fn score(&self, host: &Host) -> i64 {
-        let Some(node) = host.node() else { return 0 };
         let resources = [
-            (node.allocatable.cpu_milli, host.scored.cpu_milli + self.0.cpu_milli),
-            (node.allocatable.memory, host.scored.memory + self.0.memory),
+            (host.allocatable.cpu_milli, host.scored.cpu_milli + self.0.cpu_milli),
+            (host.allocatable.memory, host.scored.memory + self.0.memory),
         ];
         let offered = resources.into_iter().filter(|(capacity, _)| *capacity > 0);
         let (sum, count) = offered.fold((0, 0), |(sum, count), (capacity, wanted)| (sum + free(capacity, wanted), count + 1));

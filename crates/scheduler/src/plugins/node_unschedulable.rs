@@ -33,8 +33,7 @@ struct Cordoned;
 
 impl Filter for Cordoned {
     fn filter(&self, host: &Host) -> Result<(), Refusal> {
-        let cordoned = host.node().is_some_and(|node| node.unschedulable);
-        if cordoned { Err(Refusal::unresolvable(REASON)) } else { Ok(()) }
+        if host.is_cordoned { Err(Refusal::unresolvable(REASON)) } else { Ok(()) }
     }
 }
 

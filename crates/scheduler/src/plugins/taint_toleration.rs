@@ -39,6 +39,9 @@ struct Tolerating<'a>(&'a [Toleration]);
 
 impl Filter for Tolerating<'_> {
     fn filter(&self, host: &Host) -> Result<(), Refusal> {
+        if !host.is_tainted {
+            return Ok(());
+        }
         match host.node().and_then(|node| untolerated(node, self.0)) {
             None => Ok(()),
             Some(taint) => {

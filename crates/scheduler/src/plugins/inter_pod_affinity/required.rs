@@ -76,9 +76,12 @@ impl<'a> Required<'a> {
 
     /// The first of a group finds nobody to be near; it may go anywhere that has the labels.
     fn is_near(&self, node: NodeId) -> bool {
-        let around: Option<Vec<i64>> = self.near.iter().map(|counted| counted.around(self.cluster, node)).collect();
-        let Some(around) = around else { return false };
-        around.iter().all(|count| *count > 0) || (self.covers_itself && self.near.iter().all(Counted::is_nowhere))
+        let mut all = true;
+        for counted in &self.near {
+            let Some(count) = counted.around(self.cluster, node) else { return false };
+            all &= count > 0;
+        }
+        all || (self.covers_itself && self.near.iter().all(Counted::is_nowhere))
     }
 
     fn shift(&mut self, other: &Pod, host: &Host, amount: i64) {
