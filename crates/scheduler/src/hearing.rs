@@ -26,6 +26,10 @@ impl Scheduler {
             News::Group(kind, object, is_there) => self.cluster.groups.set(kind, &object, is_there),
             News::Budget(object, is_there) => self.cluster.budgets.set(&object, is_there),
             News::Bound(uid, outcome) => self.bound(&uid, outcome, now),
+            News::Spared(victim, preemptor) => {
+                self.cluster.doom(&victim, false);
+                self.queue.wake(now, |queued| queued.pod.uid() == preemptor);
+            }
         }
     }
 
@@ -53,7 +57,7 @@ impl Scheduler {
         let known = self.cluster.nominated.node_of(pod.uid()).map(str::to_owned);
         let said = Some(&pod.nominated_node).filter(|node| !node.is_empty());
         if let Some(node) = said.or(known.as_ref()) {
-            self.cluster.nominated.set(pod, node);
+            self.cluster.nominate(pod, node);
         }
     }
 

@@ -19,6 +19,8 @@ pub enum News {
     Budget(Arc<Object>, bool),
     /// What came of binding a pod, by its uid.
     Bound(String, Result<(), Status>),
+    /// A pod (first) was not deleted in favour of another.
+    Spared(String, String),
 }
 
 /// As long as the changes of the cluster since the loop last looked: what an informer's own cache holds anyway.

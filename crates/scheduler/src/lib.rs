@@ -4,6 +4,8 @@
 //! has decided but not written yet is lost in a crash, and decided again.
 
 mod cluster;
+#[cfg(test)]
+mod cycles;
 mod draw;
 mod feed;
 mod framework;

@@ -5,6 +5,7 @@ use crate::draw::Draw;
 use crate::framework::{Diagnosis, best, feasible};
 use crate::inbox::Inbox;
 use crate::model::Pod;
+use crate::plugins::default_preemption::{Preemption, preempt};
 use crate::plugins::{SCHEDULER_PLUGINS, default_binder};
 use crate::queue::{Queue, Queued};
 use crate::stats::Stats;
@@ -36,7 +37,7 @@ pub struct Scheduler {
 /// What a cycle came to.
 enum Decision {
     Bind(String),
-    Keep(Diagnosis),
+    Keep(Diagnosis, Option<Preemption>),
 }
 
 impl Scheduler {
@@ -90,7 +91,7 @@ impl Scheduler {
         self.stats.cycle(started.elapsed());
         match decision {
             Decision::Bind(node) => self.assume_and_bind(queued, node, permit),
-            Decision::Keep(diagnosis) => self.keep(queued, diagnosis, permit),
+            Decision::Keep(diagnosis, preemption) => self.keep(queued, diagnosis, preemption, permit),
         }
     }
 
@@ -103,7 +104,13 @@ impl Scheduler {
         let draw = &mut self.draw;
         match best(SCHEDULER_PLUGINS, &self.cluster, pod, &outcome.feasible, |n| draw.below(n)) {
             Some(node) => Decision::Bind(self.cluster.host(node).name.clone()),
-            None => Decision::Keep(outcome.diagnosis),
+            None if nodes == 0 => Decision::Keep(outcome.diagnosis, None),
+            None => {
+                let (mut diagnosis, mut filters) = (outcome.diagnosis, outcome.filters);
+                let preemption = preempt(&self.cluster, pod, &diagnosis, filters.as_mut(), |n| draw.below(n));
+                diagnosis.post_filter = preemption.message();
+                Decision::Keep(diagnosis, Some(preemption))
+            }
         }
     }
 
@@ -116,12 +123,36 @@ impl Scheduler {
         self.writes.bind(pod, node, permit);
     }
 
-    fn keep(&mut self, queued: Queued, diagnosis: Diagnosis, permit: Permit) {
+    fn keep(&mut self, queued: Queued, diagnosis: Diagnosis, preemption: Option<Preemption>, permit: Permit) {
         Stats::count(&self.stats.unschedulable);
         let pod = queued.pod.clone();
-        let failure = Failure { reason: "Unschedulable", message: diagnosis.message(), nominated: None };
+        let nominated = match preemption {
+            Some(Preemption::Nominate { node, victims }) => {
+                self.make_room(&pod, &node, victims);
+                Some(node)
+            }
+            Some(Preemption::NotEligible(_)) => None,
+            Some(Preemption::Hopeless(_)) | None => {
+                self.cluster.nominated.remove(pod.uid());
+                Some(String::new())
+            }
+        };
+        let failure = Failure { reason: "Unschedulable", message: diagnosis.message(), nominated };
         self.queue.unschedulable(queued, diagnosis.plugins, Instant::now());
         self.writes.fail(pod, failure, permit);
+    }
+
+    /// Less important pods that the node was kept for have to look elsewhere.
+    fn make_room(&mut self, pod: &Arc<Pod>, node: &str, victims: Vec<Arc<Pod>>) {
+        let lesser = |other: &&Arc<Pod>| other.asks.priority < pod.asks.priority;
+        let displaced: Vec<Arc<Pod>> = self.cluster.nominated.on(node).iter().filter(lesser).cloned().collect();
+        for other in displaced {
+            self.cluster.nominated.remove(other.uid());
+            self.writes.clear_nomination(other);
+        }
+        self.cluster.nominate(pod, node);
+        victims.iter().for_each(|victim| self.cluster.doom(victim.uid(), true));
+        self.writes.preempt(pod.clone(), node.into(), victims);
     }
 
     /// What came of binding a pod.

@@ -3,7 +3,7 @@
 use crate::inbox::{Inbox, News};
 use crate::model::Pod;
 use crate::plugins::default_binder;
-use client::{Body, Call, Client, PatchKind, Resource, Verb};
+use client::{Body, Call, Client, DeleteOptions, PatchKind, Preconditions, Resource, Verb};
 use meta::time::SharedClock;
 use meta::{Doc, Reason, Status};
 use reconcile::{EventType, Recorder, Runtime};
@@ -80,6 +80,43 @@ impl Writes {
             }
             drop(permit);
         });
+    }
+
+    /// Deletes pods in favour of `preemptor`, which the node is kept for. The inbox hears of those that stay.
+    pub fn preempt(&self, preemptor: Arc<Pod>, node: String, victims: Vec<Arc<Pod>>) {
+        let this = self.clone();
+        self.runtime.tasks.spawn(async move {
+            for victim in victims {
+                if let Err(error) = this.evict(&victim, &preemptor, &node).await {
+                    tracing::warn!(pod = victim.name(), %error, "a pod was not preempted");
+                    this.inbox.put(News::Spared(victim.uid().into(), preemptor.uid().into()));
+                }
+            }
+        });
+    }
+
+    async fn evict(&self, victim: &Pod, preemptor: &Pod, node: &str) -> Result<(), Status> {
+        let message = format!("{}: preempting to accommodate a higher priority pod", preemptor.scheduler_name);
+        let condition = json!({
+            "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": message,
+            "lastProbeTime": null, "lastTransitionTime": self.clock.now().to_string(),
+        });
+        self.try_patch_status(victim, json!({ "conditions": [condition] })).await?;
+        let preconditions = Preconditions { uid: Some(victim.uid().into()), resource_version: None };
+        let delete = DeleteOptions { preconditions, ..DeleteOptions::default() };
+        match self.client.delete(PODS, victim.namespace(), victim.name(), delete).await {
+            Err(status) if status.reason != Reason::NotFound => return Err(status),
+            _ => {}
+        }
+        let message = format!("Preempted by pod {} on node {node}", preemptor.uid());
+        self.say(victim, EventType::Normal, "Preempted", &message).await;
+        Ok(())
+    }
+
+    /// The node is no longer kept for the pod.
+    pub fn clear_nomination(&self, pod: Arc<Pod>) {
+        let this = self.clone();
+        self.runtime.tasks.spawn(async move { this.patch_status(&pod, json!({ "nominatedNodeName": null })).await });
     }
 
     /// An event, unless too many are under way.

@@ -10,6 +10,11 @@ pub struct Host {
     pub name: String,
     /// None: pods are bound to it, but the node is not there (yet, or any more).
     node: Option<Arc<Node>>,
+    /// Of the node, and here so that most decisions need not look further.
+    pub allocatable: Resources,
+    pub pod_capacity: usize,
+    pub is_cordoned: bool,
+    pub is_tainted: bool,
     pub pods: Vec<Arc<Pod>>,
     pub requested: Resources,
     pub scored: Resources,
@@ -22,6 +27,10 @@ impl Host {
             id,
             name: name.into(),
             node: None,
+            allocatable: Resources::default(),
+            pod_capacity: 0,
+            is_cordoned: false,
+            is_tainted: false,
             pods: Vec::new(),
             requested: Resources::default(),
             scored: Resources::default(),
@@ -33,6 +42,10 @@ impl Host {
         self.node.as_ref()
     }
     pub fn set_node(&mut self, node: Option<Arc<Node>>) -> Option<Arc<Node>> {
+        self.allocatable = node.as_ref().map(|node| node.allocatable.clone()).unwrap_or_default();
+        self.pod_capacity = node.as_ref().map_or(0, |node| node.pods);
+        self.is_cordoned = node.as_ref().is_some_and(|node| node.unschedulable);
+        self.is_tainted = node.as_ref().is_some_and(|node| !node.taints.is_empty());
         std::mem::replace(&mut self.node, node)
     }
     pub fn is_unused(&self) -> bool {

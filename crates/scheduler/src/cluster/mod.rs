@@ -3,6 +3,7 @@
 
 mod budgets;
 mod domains;
+mod fingerprint;
 mod groups;
 mod host;
 mod id;
@@ -18,9 +19,11 @@ pub use id::{DomainId, IdMap, NodeId};
 pub use nominated::Nominated;
 pub use tally::{Tallies, Tally};
 
-use crate::model::{Effect, Node, Pod, Scope, SpreadConstraint, Term};
+use crate::model::{Effect, Node, Pod, Scope, Term};
+use fingerprint::Fingerprint;
 use meta::Labels;
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How many distinct questions about pods (terms of incoming pods) are kept counted.
@@ -32,6 +35,7 @@ struct Placed {
     host: NodeId,
     /// Bound by us, not yet seen so.
     assumed: bool,
+    fingerprint: Fingerprint,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +59,8 @@ pub struct Cluster {
     /// How many nodes have a taint that pods would rather avoid.
     avoided: usize,
     cycle: u64,
+    /// Pods that are being deleted in favour of others, though it may not show yet.
+    doomed: HashSet<String>,
     pub groups: Groups,
     pub nominated: Nominated,
     pub budgets: Budgets,
@@ -93,8 +99,18 @@ impl Cluster {
     pub fn liked(&self) -> &Tallies {
         &self.liked
     }
-    pub fn asked(&self, identity: &str) -> Option<&Tally> {
-        self.asked.get(identity)
+    /// What [`Cluster::ask`] has counted.
+    pub fn asked(&self, scopes: &[&Scope], key: &str, living_only: bool) -> Option<&Tally> {
+        self.asked.get(&self.question(scopes, key, living_only).1)
+    }
+    /// The node's domain, with the key it is one of.
+    pub fn domain(&self, key: &str, node: NodeId) -> Option<(usize, DomainId)> {
+        let key = self.keys.iter().position(|domains| domains.key() == key)?;
+        Some((key, self.keys[key].of(node)?))
+    }
+    /// How many nodes have the label.
+    pub fn labelled(&self, key: &str) -> usize {
+        self.keys.iter().find(|domains| domains.key() == key).map_or(0, Domains::labelled)
     }
     pub fn placed(&self, uid: &str) -> Option<(&Arc<Pod>, NodeId)> {
         self.pods.get(uid).map(|placed| (&placed.pod, placed.host))
@@ -102,8 +118,17 @@ impl Cluster {
     pub fn is_assumed(&self, uid: &str) -> bool {
         self.pods.get(uid).is_some_and(|placed| placed.assumed)
     }
-    pub fn placed_pods(&self) -> usize {
-        self.pods.len()
+
+    /// Remembers, or forgets, that the pod is on its way out in favour of another.
+    pub fn doom(&mut self, uid: &str, is_doomed: bool) {
+        if is_doomed {
+            self.doomed.insert(uid.into())
+        } else {
+            self.doomed.remove(uid)
+        };
+    }
+    pub fn is_doomed(&self, pod: &Pod) -> bool {
+        self.doomed.contains(pod.uid()) || (pod.is_deleting() && pod.is_victim)
     }
 
     /// What must be done once before a cycle.
@@ -123,37 +148,50 @@ impl Cluster {
     }
 
     /// A term's namespaces by name, its selector of namespaces resolved: pods in all of them count alike.
-    pub fn resolved(&self, scope: &Scope) -> Scope {
+    fn resolved<'a>(&self, scope: &'a Scope) -> Cow<'a, Scope> {
         let Some(selector) = scope.namespace_selector.as_ref().filter(|selector| !selector.is_empty()) else {
-            return scope.clone();
+            return Cow::Borrowed(scope);
         };
         let mut namespaces = scope.namespaces.clone();
         namespaces.extend(self.namespaces.iter().filter(|(_, labels)| selector.matches(*labels)).map(|(name, _)| name.clone()));
         namespaces.sort();
         namespaces.dedup();
-        Scope { namespaces, namespace_selector: None, selector: scope.selector.clone() }
+        Cow::Owned(Scope::new(namespaces, None, scope.selector.clone()))
     }
 
-    /// Has the pods that all `scopes` cover counted from now on, by domains of `key`, and says how to ask for them.
-    pub fn ask(&mut self, scopes: &[&Scope], key: &str, living_only: bool) -> String {
-        let scopes: Vec<Scope> = scopes.iter().map(|scope| self.resolved(scope)).collect();
-        let identity = format!("{key} {living_only} {scopes:?}");
+    /// Scopes with their namespaces resolved, and what identifies the question.
+    fn question<'a>(&self, scopes: &[&'a Scope], key: &str, living_only: bool) -> (Vec<Cow<'a, Scope>>, String) {
+        let scopes: Vec<Cow<'a, Scope>> = scopes.iter().map(|scope| self.resolved(scope)).collect();
+        let mut identity = String::from(key);
+        identity.push(if living_only { '+' } else { '*' });
+        scopes.iter().for_each(|scope| identity.push_str(&scope.identity));
+        (scopes, identity)
+    }
+
+    /// Has the pods that all `scopes` cover counted from now on, by domains of `key`: with or without those on their way
+    /// out.
+    pub fn ask(&mut self, scopes: &[&Scope], key: &str, living_only: bool) {
+        let (scopes, identity) = self.question(scopes, key, living_only);
         let key = self.key(key);
-        let (tally, is_new) = self.asked.entry(&identity, || (scopes, living_only), key);
+        let owned = || (scopes.into_iter().map(Cow::into_owned).collect(), living_only);
+        let (tally, is_new) = self.asked.entry(&identity, owned, key);
         if is_new {
-            for placed in self.pods.values() {
+            let required = tally.fingerprint();
+            for placed in self.pods.values().filter(|placed| placed.fingerprint.has(required)) {
                 if tally.covers(&placed.pod, self.namespaces.get(placed.pod.namespace())) {
                     tally.add(placed.host, &self.keys[key], 1);
                 }
             }
         }
         self.asked.touch(&identity, self.cycle);
-        identity
     }
 
-    /// As [`Cluster::ask`], for what a constraint spreads. Pods on their way out do not count.
-    pub fn ask_spread(&mut self, constraint: &SpreadConstraint) -> String {
-        self.ask(&[&constraint.term.scope], &constraint.term.topology_key, true)
+    /// Keeps room on the node for the pod. Empty: no longer.
+    pub fn nominate(&mut self, pod: &Arc<Pod>, node: &str) {
+        for term in pod.asks.terms.iter().flat_map(|terms| &terms.anti_affinity) {
+            self.key(&term.topology_key);
+        }
+        self.nominated.set(pod, node);
     }
 
     fn key(&mut self, key: &str) -> usize {
@@ -193,13 +231,8 @@ impl Cluster {
     pub fn set_node(&mut self, name: &str, node: Option<Arc<Node>>) -> Option<Arc<Node>> {
         let id = self.host_named(name);
         let old = self.hosts[id as usize].set_node(node.clone());
-        for (known, amount) in [(&old, -1), (&node, 1)] {
-            let Some(known) = known else { continue };
-            known.images.keys().for_each(|image| count_image(&mut self.images, image, amount));
-            if known.taints.iter().any(|taint| taint.effect == Effect::PreferNoSchedule) {
-                self.avoided = self.avoided.saturating_add_signed(amount as isize);
-            }
-        }
+        self.summarize(old.as_deref(), -1);
+        self.summarize(node.as_deref(), 1);
         let moved =
             old.is_some() != node.is_some() || old.as_ref().zip(node.as_ref()).is_some_and(|(old, new)| old.zone() != new.zone());
         self.order_is_stale |= moved;
@@ -211,6 +244,15 @@ impl Cluster {
         }
         self.release(id);
         old
+    }
+
+    /// Counts what is known of all nodes together.
+    fn summarize(&mut self, node: Option<&Node>, amount: i32) {
+        let Some(node) = node else { return };
+        node.images.keys().for_each(|image| count_image(&mut self.images, image, amount));
+        if node.taints.iter().any(|taint| taint.effect == Effect::PreferNoSchedule) {
+            self.avoided = self.avoided.saturating_add_signed(amount as isize);
+        }
     }
 
     /// Puts a pod on its node: `assumed` if that is our own doing and not yet seen.
@@ -228,12 +270,14 @@ impl Cluster {
         let host = self.host_named(node);
         self.hosts[host as usize].add(pod.clone());
         self.count(&pod, host, 1);
-        self.pods.insert(pod.uid().into(), Placed { pod, host, assumed });
+        let fingerprint = Fingerprint::of(&pod);
+        self.pods.insert(pod.uid().into(), Placed { pod, host, assumed, fingerprint });
     }
 
     /// Removes a pod from its node.
     pub fn take_off(&mut self, uid: &str) -> Option<Arc<Pod>> {
         let Placed { pod, host, .. } = self.pods.remove(uid)?;
+        self.doomed.remove(uid);
         self.hosts[host as usize].remove(uid);
         self.count(&pod, host, -1);
         self.release(host);

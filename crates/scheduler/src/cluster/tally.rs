@@ -1,6 +1,7 @@
 //! Counts of pods by node and by domain, kept up to date with every pod that comes or goes: no cycle counts anew.
 
 use super::domains::Domains;
+use super::fingerprint::Fingerprint;
 use super::id::{DomainId, IdMap, NodeId};
 use crate::model::{Pod, Scope, Term};
 use meta::Labels;
@@ -31,6 +32,11 @@ impl Tally {
         !(self.living_only && pod.is_deleting()) && self.scopes.iter().all(|scope| scope.contains(pod, of_namespace))
     }
 
+    /// What covered pods have at least.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::required(&self.scopes)
+    }
+
     pub fn on_node(&self, node: NodeId) -> i64 {
         self.per_node.get(&node).copied().unwrap_or(0)
     }
@@ -38,11 +44,8 @@ impl Tally {
         self.per_domain.get(&domain).copied().unwrap_or(0)
     }
     /// Domains with a count other than zero.
-    pub fn domains(&self) -> impl Iterator<Item = (DomainId, i64)> {
+    pub fn domains(&self) -> impl ExactSizeIterator<Item = (DomainId, i64)> {
         self.per_domain.iter().map(|(domain, count)| (*domain, *count))
-    }
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, i64)> {
-        self.per_node.iter().map(|(node, count)| (*node, *count))
     }
 
     pub fn add(&mut self, node: NodeId, domains: &Domains, amount: i64) {
@@ -92,12 +95,6 @@ pub struct Tallies {
 impl Tallies {
     pub fn get(&self, identity: &str) -> Option<&Tally> {
         self.tallies.get(identity)
-    }
-    pub fn is_empty(&self) -> bool {
-        self.tallies.is_empty()
-    }
-    pub fn len(&self) -> usize {
-        self.tallies.len()
     }
 
     /// The tally of this identity, made if it is new: then `true`.
@@ -165,21 +162,22 @@ impl Tallies {
         }
     }
 
-    /// The terms that cover the pod.
-    pub fn covering(&self, pod: &Pod, of_namespace: Option<&Labels>) -> Vec<(&str, &Tally)> {
-        if self.tallies.is_empty() {
-            return Vec::new();
-        }
+    fn leading_from<'a>(&'a self, pod: &'a Pod) -> impl Iterator<Item = &'a String> {
         let labelled = pod.labels().iter().filter_map(|(key, value)| self.by_label.get(key)?.get(value)).flatten();
-        let known = labelled.chain(&self.unlabelled).filter_map(|id| Some((id.as_str(), self.tallies.get(id)?)));
-        known.filter(|(_, tally)| tally.covers(pod, of_namespace)).collect()
+        labelled.chain(&self.unlabelled)
+    }
+
+    /// The tallies of terms that cover the pod.
+    pub fn covering(&self, pod: &Pod, of_namespace: Option<&Labels>) -> Vec<&Tally> {
+        let known = self.leading_from(pod).filter_map(|identity| self.tallies.get(identity));
+        known.filter(|tally| tally.covers(pod, of_namespace)).collect()
     }
 
     /// Counts the pod, or takes it off, wherever it is covered.
     pub fn count(&mut self, pod: &Pod, of_namespace: Option<&Labels>, node: NodeId, domains: &[Domains], amount: i64) {
-        let covering: Vec<String> = self.covering(pod, of_namespace).into_iter().map(|(id, _)| id.to_owned()).collect();
-        for identity in covering {
-            if let Some(tally) = self.tallies.get_mut(&identity) {
+        let identities: Vec<String> = self.leading_from(pod).cloned().collect();
+        for identity in identities {
+            if let Some(tally) = self.tallies.get_mut(&identity).filter(|tally| tally.covers(pod, of_namespace)) {
                 tally.add(node, &domains[tally.key], amount);
             }
         }

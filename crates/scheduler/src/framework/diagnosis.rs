@@ -54,11 +54,11 @@ impl Diagnosis {
 
     fn histogram(&self) -> Vec<String> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for reason in self.refused.iter().flat_map(|(_, refusal)| &refusal.reasons) {
+        for reason in self.refused.iter().flat_map(|(_, refusal)| refusal.reasons()) {
             *counts.entry(reason).or_default() += 1;
         }
         let unseen = self.nodes.saturating_sub(self.refused.len());
-        for reason in self.others.iter().flat_map(|refusal| &refusal.reasons).filter(|_| unseen > 0) {
+        for reason in self.others.iter().flat_map(|refusal| refusal.reasons()).filter(|_| unseen > 0) {
             *counts.entry(reason).or_default() += unseen;
         }
         let mut lines: Vec<String> = counts.into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
@@ -75,7 +75,7 @@ mod tests {
     fn messages_read_as_upstream_prints_them() {
         let cpu = || Refusal::unschedulable("Insufficient cpu");
         let taint = || Refusal::unresolvable("node(s) had untolerated taint {a: b}");
-        let both = || Refusal { code: Code::Unschedulable, reasons: vec!["Insufficient cpu".into(), "Too many pods".into()] };
+        let both = || Refusal::all(Code::Unschedulable, ["Insufficient cpu".into(), "Too many pods".into()].into_iter());
         for (nodes, refused, others, pre_filter, post_filter, text) in [
             (0, vec![], None, "", "", "no nodes available to schedule pods"),
             (

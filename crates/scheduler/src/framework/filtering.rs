@@ -51,6 +51,9 @@ impl<'a> Filters<'a> {
     /// The first plugin's word against the node, pods nominated to it counted as if they were there already, and as if
     /// they never came: either way the pod must fit.
     fn check(&mut self, host: &Host) -> Result<(), Refused> {
+        if self.cluster.nominated.is_empty() {
+            return self.run(host);
+        }
         let is_ahead = |other: &&Arc<Pod>| other.asks.priority >= self.pod.asks.priority && other.uid() != self.pod.uid();
         let ahead: Vec<Arc<Pod>> = self.cluster.nominated.on(&host.name).iter().filter(is_ahead).cloned().collect();
         if !ahead.is_empty() {

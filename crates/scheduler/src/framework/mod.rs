@@ -6,7 +6,7 @@ mod refusal;
 mod scoring;
 
 pub use diagnosis::Diagnosis;
-pub use filtering::feasible;
+pub use filtering::{Filters, feasible};
 pub use refusal::{Code, Refusal};
 pub use scoring::{best, normalize};
 

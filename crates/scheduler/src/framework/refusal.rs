@@ -10,20 +10,32 @@ pub enum Code {
     UnschedulableAndUnresolvable,
 }
 
+type Reason = Cow<'static, str>;
+
+/// Thousands may be made in a cycle, nearly all with a single reason: that takes no memory of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
-    pub reasons: Vec<Cow<'static, str>>,
+    first: Reason,
+    more: Vec<Reason>,
 }
 
 impl Refusal {
-    pub fn unschedulable(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: Code::Unschedulable, reasons: vec![reason.into()] }
+    pub fn unschedulable(reason: impl Into<Reason>) -> Self {
+        Self { code: Code::Unschedulable, first: reason.into(), more: Vec::new() }
     }
-    pub fn unresolvable(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: Code::UnschedulableAndUnresolvable, reasons: vec![reason.into()] }
+    pub fn unresolvable(reason: impl Into<Reason>) -> Self {
+        Self { code: Code::UnschedulableAndUnresolvable, first: reason.into(), more: Vec::new() }
+    }
+    /// For several reasons.
+    pub fn all(code: Code, mut reasons: impl Iterator<Item = Reason>) -> Self {
+        Self { code, first: reasons.next().unwrap_or_default(), more: reasons.collect() }
+    }
+
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.first).chain(&self.more).map(|reason| &**reason)
     }
     pub fn message(&self) -> String {
-        self.reasons.join(", ")
+        self.reasons().collect::<Vec<_>>().join(", ")
     }
 }

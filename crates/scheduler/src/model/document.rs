@@ -67,10 +67,6 @@ pub struct PodSpec {
     #[serde(deserialize_with = "or_default")]
     pub resources: ResourcesDoc,
     pub overhead: ResourceList,
-    #[serde(deserialize_with = "or_default")]
-    pub host_network: bool,
-    #[serde(deserialize_with = "or_default")]
-    pub volumes: Vec<VolumeDoc>,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,18 +101,6 @@ pub struct ConditionDoc {
 #[serde(default)]
 pub struct NameDoc {
     pub name: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct VolumeDoc {
-    pub persistent_volume_claim: Option<ClaimDoc>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ClaimDoc {
-    pub claim_name: String,
 }
 
 #[derive(Default, Deserialize)]

@@ -9,7 +9,7 @@ mod spread;
 mod taints;
 mod terms;
 
-pub use node::Node;
+pub use node::{Node, ZONE};
 pub use node_selector::{Placement, WeightedNodeTerm};
 pub use pod::{HostPort, Pod};
 pub use resources::Resources;

@@ -42,7 +42,6 @@ pub struct Asks {
     pub placement: Placement,
     pub terms: Option<Box<PodTerms>>,
     pub spread: Vec<SpreadConstraint>,
-    pub claims: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -122,7 +121,6 @@ fn asks(namespace: &str, labels: &Labels, spec: PodSpec) -> Asks {
         preempts: spec.preemption_policy != "Never",
         gates: spec.scheduling_gates.into_iter().map(|gate| gate.name).collect(),
         tolerations: spec.tolerations.into_iter().filter_map(Toleration::of).collect(),
-        claims: spec.volumes.into_iter().filter_map(|v| Some(v.persistent_volume_claim?.claim_name)).collect(),
         spread: spec
             .topology_spread_constraints
             .into_iter()

@@ -2,6 +2,7 @@
 
 use super::document::{ContainerDoc, PodSpec, ResourceList};
 use meta::quantity::Quantity;
+use std::borrow::Cow;
 
 /// What a container that says nothing is taken to need, for scores only (kubernetes pkg/scheduler/util/pod_resources.go).
 const DEFAULT_CPU_MILLI: i64 = 100;
@@ -20,7 +21,7 @@ pub struct Resources {
 /// A resource that a node has too little of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    pub resource: String,
+    pub resource: Cow<'static, str>,
     /// The whole node would be too small.
     pub forever: bool,
 }
@@ -42,10 +43,6 @@ impl Resources {
 
     pub fn scalar(&self, name: &str) -> i64 {
         self.scalars.iter().find(|(known, _)| known == name).map_or(0, |(_, amount)| *amount)
-    }
-
-    pub fn is_zero(&self) -> bool {
-        self.cpu_milli == 0 && self.memory == 0 && self.ephemeral_storage == 0 && self.scalars.iter().all(|(_, n)| *n == 0)
     }
 
     pub fn add(&mut self, other: &Self) {
@@ -79,7 +76,8 @@ impl Resources {
             ("memory", self.memory, allocatable.memory, taken.memory),
             ("ephemeral-storage", self.ephemeral_storage, allocatable.ephemeral_storage, taken.ephemeral_storage),
         ];
-        let scalar = |(name, amount): &(String, i64)| (name.clone(), *amount, allocatable.scalar(name), taken.scalar(name));
+        let scalar =
+            |(name, amount): &(String, i64)| (name.clone().into(), *amount, allocatable.scalar(name), taken.scalar(name));
         let mut short = Vec::new();
         for (resource, wanted, offered, used) in plain {
             if wanted > 0 && wanted > offered - used {
@@ -193,7 +191,7 @@ mod tests {
         ] {
             let wanted = list(wanted);
             let found = wanted.shortages(&node, &taken);
-            let found: Vec<(&str, bool)> = found.iter().map(|short| (short.resource.as_str(), short.forever)).collect();
+            let found: Vec<(&str, bool)> = found.iter().map(|short| (&*short.resource, short.forever)).collect();
             assert_eq!(found, missing, "{wanted:?}");
             assert_eq!(wanted.fits(&node, &taken), missing.is_empty(), "{wanted:?}");
         }

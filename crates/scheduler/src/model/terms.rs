@@ -11,12 +11,19 @@ pub struct Scope {
     pub namespace_selector: Option<LabelSelector>,
     /// None: nothing.
     pub selector: Option<LabelSelector>,
+    /// Equal for scopes that say the same.
+    pub identity: String,
 }
 
 impl Scope {
+    pub fn new(namespaces: Vec<String>, namespace_selector: Option<LabelSelector>, selector: Option<LabelSelector>) -> Self {
+        let identity = format!("{namespaces:?} {namespace_selector:?} {selector:?}");
+        Self { namespaces, namespace_selector, selector, identity }
+    }
+
     /// Pods of one namespace.
     pub fn within(namespace: &str, selector: Option<LabelSelector>) -> Self {
-        Self { namespaces: vec![namespace.into()], namespace_selector: None, selector }
+        Self::new(vec![namespace.into()], None, selector)
     }
 
     /// `of_namespace`: the labels of the pod's namespace.
@@ -40,7 +47,7 @@ pub struct Term {
 
 impl Term {
     pub fn new(scope: Scope, topology_key: String) -> Self {
-        let identity = format!("{topology_key} {scope:?}");
+        let identity = format!("{topology_key} {}", scope.identity);
         Self { scope, topology_key, identity }
     }
 
@@ -52,7 +59,7 @@ impl Term {
         if namespaces.is_empty() && namespace_selector.is_none() {
             namespaces.push(namespace.into());
         }
-        Self::new(Scope { namespaces, namespace_selector, selector: selector(doc.label_selector) }, doc.topology_key)
+        Self::new(Scope::new(namespaces, namespace_selector, selector(doc.label_selector)), doc.topology_key)
     }
 }
 

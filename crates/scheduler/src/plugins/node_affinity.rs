@@ -63,3 +63,48 @@ impl Score for Preferring<'_> {
         normalize(scores, false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{incoming, scores, verdicts, zoned};
+    use meta::Doc;
+    use serde_json::json;
+
+    fn required(term: Doc) -> Doc {
+        let terms = json!({"nodeSelectorTerms": [term]});
+        json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
+    }
+
+    #[test]
+    fn nodes_that_do_not_match_are_refused() {
+        let mut cluster = zoned("a:z1 b:z2");
+        let name = |values: Doc| json!({"key": "metadata.name", "operator": "In", "values": values});
+        let zone = json!({"matchExpressions": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["z1"]}]});
+        let mismatch = "a=ok b=node(s) didn't match Pod's node affinity/selector";
+        for (spec, expected) in [
+            (json!({}), "skip"),
+            (json!({"nodeSelector": {"topology.kubernetes.io/zone": "z1"}}), mismatch),
+            (required(zone), mismatch),
+            (required(json!({"matchFields": [name(json!(["b"]))]})), "b=ok"),
+            (required(json!({"matchFields": [name(json!(["gone"]))]})), ""),
+            (required(json!({"matchFields": [name(json!(["a"])), name(json!(["b"]))]})), "pod affinity terms conflict"),
+        ] {
+            assert_eq!(verdicts(&NodeAffinity, &mut cluster, &incoming(json!({}), spec.clone())), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn preferences_add_up() {
+        let mut cluster = zoned("a:z1 b:z2 c:");
+        let preference = |weight: i64, key: &str, values: Doc| {
+            let expression = json!({"key": key, "operator": "In", "values": values});
+            json!({"weight": weight, "preference": {"matchExpressions": [expression]}})
+        };
+        let (zone, host) = ("topology.kubernetes.io/zone", "kubernetes.io/hostname");
+        let preferred = json!([preference(2, zone, json!(["z1", "z2"])), preference(6, host, json!(["b"]))]);
+        let spec = json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}});
+        assert_eq!(scores(&NodeAffinity, &mut cluster, &incoming(json!({}), spec)), "a=25 b=100 c=0");
+        assert_eq!(scores(&NodeAffinity, &mut cluster, &incoming(json!({}), json!({}))), "skip");
+    }
+}

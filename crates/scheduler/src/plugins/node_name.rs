@@ -29,3 +29,19 @@ impl Filter for Named<'_> {
         if host.name == self.0 { Ok(()) } else { Err(Refusal::unresolvable(REASON)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{incoming, verdicts, zoned};
+    use serde_json::json;
+
+    #[test]
+    fn a_named_node_is_the_only_one() {
+        let mut cluster = zoned("a: b:");
+        let wrong = "a=node(s) didn't match the requested node name b=ok";
+        for (spec, expected) in [(json!({}), "skip"), (json!({"nodeName": "b"}), wrong)] {
+            assert_eq!(verdicts(&NodeName, &mut cluster, &incoming(json!({}), spec)), expected);
+        }
+    }
+}

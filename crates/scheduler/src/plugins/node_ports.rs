@@ -35,3 +35,30 @@ impl Filter for Wanting<'_> {
         if host.has_port_taken(self.0) { Err(Refusal::unschedulable(REASON)) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{incoming, place, verdicts, zoned};
+    use serde_json::json;
+
+    #[test]
+    fn a_port_is_taken_once() {
+        let mut cluster = zoned("a:");
+        let ports = |ip: &str, protocol: &str, port: u16| json!({"containers": [{"ports": [{"hostIP": ip, "protocol": protocol, "hostPort": port}]}]});
+        place(&mut cluster, "a", json!({"metadata": {"name": "p"}, "spec": ports("127.0.0.1", "UDP", 8080)}));
+        let taken = format!("a={REASON}");
+        for (spec, expected) in [
+            (json!({"containers": [{"ports": [{"containerPort": 8080}]}]}), "skip"),
+            (ports("127.0.0.1", "UDP", 8080), &taken),
+            (ports("", "UDP", 8080), &taken),
+            (ports("127.0.0.1", "TCP", 8080), "a=ok"),
+            (ports("127.0.0.2", "UDP", 8080), "a=ok"),
+            (ports("127.0.0.1", "UDP", 8081), "a=ok"),
+        ] {
+            assert_eq!(verdicts(&NodePorts, &mut cluster, &incoming(json!({}), spec.clone())), expected, "{spec}");
+        }
+        cluster.take_off("p");
+        assert_eq!(verdicts(&NodePorts, &mut cluster, &incoming(json!({}), ports("", "UDP", 8080))), "a=ok");
+    }
+}

@@ -24,14 +24,40 @@ struct Balanced<'a>(&'a Resources);
 impl Score for Balanced<'_> {
     /// 100 less the deviation of the used fractions, which for two of them is half their difference.
     fn score(&self, host: &Host) -> i64 {
-        let Some(node) = host.node() else { return 0 };
         let fraction = |wanted: i64, capacity: i64| (capacity > 0).then(|| (wanted as f64 / capacity as f64).min(1.0));
-        let cpu = fraction(host.requested.cpu_milli + self.0.cpu_milli, node.allocatable.cpu_milli);
-        let memory = fraction(host.requested.memory + self.0.memory, node.allocatable.memory);
+        let cpu = fraction(host.requested.cpu_milli + self.0.cpu_milli, host.allocatable.cpu_milli);
+        let memory = fraction(host.requested.memory + self.0.memory, host.allocatable.memory);
         let deviation = match (cpu, memory) {
             (Some(cpu), Some(memory)) => (cpu - memory).abs() / 2.0,
             _ => 0.0,
         };
         ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{add_node, asking, incoming, place, scores};
+    use serde_json::json;
+
+    #[test]
+    fn evenly_used_nodes_score_higher() {
+        for (taken, containers, expected) in [
+            (asking("0", "0"), json!([{}]), "skip"),
+            (asking("0", "0"), asking("5", "5"), "a=87 b=100"),
+            (asking("5", "0"), asking("0", "10"), "a=100 b=50"),
+            (asking("0", "10"), asking("5", "0"), "a=100 b=75"),
+            (asking("9", "0"), asking("9", "10"), "a=75 b=95"),
+        ] {
+            let mut cluster = Cluster::default();
+            for name in ["a", "b"] {
+                let status = json!({"allocatable": {"cpu": "10", "memory": if name == "a" { "20" } else { "10" }, "pods": "9"}});
+                add_node(&mut cluster, name, json!({"status": status}));
+            }
+            place(&mut cluster, "a", json!({"metadata": {"name": "p"}, "spec": {"containers": taken}}));
+            let pod = incoming(json!({}), json!({"containers": containers}));
+            assert_eq!(scores(&NodeResourcesBalancedAllocation, &mut cluster, &pod), expected, "{taken} {containers}");
+        }
     }
 }

@@ -33,7 +33,24 @@ struct Cordoned;
 
 impl Filter for Cordoned {
     fn filter(&self, host: &Host) -> Result<(), Refusal> {
-        let cordoned = host.node().is_some_and(|node| node.unschedulable);
-        if cordoned { Err(Refusal::unresolvable(REASON)) } else { Ok(()) }
+        if host.is_cordoned { Err(Refusal::unresolvable(REASON)) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{add_node, incoming, verdicts};
+    use serde_json::json;
+
+    #[test]
+    fn a_cordoned_node_takes_who_tolerates_it() {
+        let mut cluster = Cluster::default();
+        add_node(&mut cluster, "a", json!({"spec": {"unschedulable": true}}));
+        add_node(&mut cluster, "b", json!({}));
+        let tolerates = json!({"tolerations": [{"key": TAINT, "operator": "Exists", "effect": "NoSchedule"}]});
+        for (spec, expected) in [(json!({}), "a=node(s) were unschedulable b=ok"), (tolerates, "skip")] {
+            assert_eq!(verdicts(&NodeUnschedulable, &mut cluster, &incoming(json!({}), spec)), expected);
+        }
     }
 }

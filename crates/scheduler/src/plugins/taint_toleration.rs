@@ -39,6 +39,9 @@ struct Tolerating<'a>(&'a [Toleration]);
 
 impl Filter for Tolerating<'_> {
     fn filter(&self, host: &Host) -> Result<(), Refusal> {
+        if !host.is_tainted {
+            return Ok(());
+        }
         match host.node().and_then(|node| untolerated(node, self.0)) {
             None => Ok(()),
             Some(taint) => {
@@ -58,5 +61,55 @@ impl Score for Avoiding {
     }
     fn normalize(&self, _: &[NodeId], scores: &mut [i64]) {
         normalize(scores, true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{add_node, incoming, scores, verdicts};
+    use serde_json::json;
+
+    fn tainted(taints: &[(&str, &str, &str)]) -> meta::Doc {
+        let taint = |(key, value, effect): &(&str, &str, &str)| json!({"key": key, "value": value, "effect": effect});
+        json!({"spec": {"taints": taints.iter().map(taint).collect::<Vec<_>>()}})
+    }
+
+    fn tolerating(key: &str, value: &str, effect: &str) -> std::sync::Arc<Pod> {
+        let toleration = json!({"key": key, "operator": "Equal", "value": value, "effect": effect});
+        incoming(json!({}), json!({"tolerations": [toleration]}))
+    }
+
+    #[test]
+    fn the_first_untolerated_taint_is_named() {
+        let mut cluster = Cluster::default();
+        add_node(&mut cluster, "a", tainted(&[("dedicated", "user1", "NoSchedule")]));
+        add_node(&mut cluster, "b", tainted(&[("dedicated", "user1", "PreferNoSchedule")]));
+        add_node(&mut cluster, "c", tainted(&[("dedicated", "user1", "NoSchedule"), ("evict", "", "NoExecute")]));
+        let user1 = "node(s) had untolerated taint {dedicated: user1}";
+        for (pod, expected) in [
+            (incoming(json!({}), json!({})), format!("a={user1} b=ok c={user1}")),
+            (tolerating("dedicated", "user1", "NoSchedule"), "a=ok b=ok c=node(s) had untolerated taint {evict: }".into()),
+            (tolerating("dedicated", "user2", "NoSchedule"), format!("a={user1} b=ok c={user1}")),
+        ] {
+            assert_eq!(verdicts(&TaintToleration, &mut cluster, &pod), expected);
+        }
+    }
+
+    #[test]
+    fn nodes_that_would_rather_not_come_last() {
+        let mut cluster = Cluster::default();
+        add_node(&mut cluster, "a", json!({}));
+        assert_eq!(scores(&TaintToleration, &mut cluster, &incoming(json!({}), json!({}))), "skip");
+        let (one, other) = (("cpu", "big", "PreferNoSchedule"), ("disk", "slow", "PreferNoSchedule"));
+        add_node(&mut cluster, "b", tainted(&[one]));
+        add_node(&mut cluster, "c", tainted(&[one, other]));
+        for (pod, expected) in [
+            (incoming(json!({}), json!({})), "a=100 b=50 c=0"),
+            (tolerating("cpu", "big", "PreferNoSchedule"), "a=100 b=100 c=0"),
+            (tolerating("cpu", "big", "NoSchedule"), "a=100 b=50 c=0"),
+        ] {
+            assert_eq!(scores(&TaintToleration, &mut cluster, &pod), expected);
+        }
     }
 }

@@ -1,4 +1,6 @@
 //! The scheduler on a real API server: stories with an end.
 
 mod basics;
+mod neighbours;
+mod preemption;
 mod world;
