@@ -6,6 +6,7 @@ mod certificates;
 mod clusterrole_aggregation;
 mod context;
 mod controller_revisions;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod garbage_collector;
@@ -42,6 +43,7 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: stateful_set::NAME, start: stateful_set::start },
     Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
+    Entry { name: cron_job::NAME, start: cron_job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
     Entry { name: deployment::NAME, start: deployment::start },
     Entry { name: replica_set::NAME, start: replica_set::start },
