@@ -33,6 +33,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const NAME: &str = "daemon-set-controller";
+/// Who events say they are from.
+const COMPONENT: &str = "daemonset-controller";
 const KIND: Kind = Kind { resource: Resource::new("apps", "v1", "daemonsets"), api_version: "apps/v1", kind: "DaemonSet" };
 /// Sets looked at at a time.
 const WORKERS: usize = 2;
@@ -41,7 +43,7 @@ const WORKERS: usize = 2;
 pub(crate) fn start(cx: &Cx) {
     let (sets, nodes) = (cx.informers.get(KIND.resource), cx.informers.get(NODES));
     let owners = Arc::new(Owners::follow(KIND.kind, &sets, selector));
-    let control = PodControl { client: cx.client(NAME), events: Events::new(cx, NAME, KIND) };
+    let control = PodControl { client: cx.client(NAME), events: Events::of_component(cx, NAME, COMPONENT, KIND) };
     let pods = cx.pods.clone();
     let history = History::new(cx, cx.client(NAME), KIND, HASH_LABEL);
     let revisions = history.informer.clone();

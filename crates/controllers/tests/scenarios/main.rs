@@ -2,6 +2,7 @@
 
 mod born_with;
 mod certificates;
+mod cron_jobs;
 mod daemon_sets;
 mod deployments;
 mod feed;
