@@ -1,6 +1,7 @@
 //! What controllers are handed.
 
 use crate::certificates::NodeNames;
+use crate::service_load_balancer::LoadBalancers;
 use crate::workloads::Pods;
 use auth::pki::CertificateAuthority;
 use client::{Client, Resource};
@@ -33,6 +34,8 @@ pub struct Context {
     pub authority: Option<Arc<CertificateAuthority>>,
     /// What is known of instances. None: a node's own word on its addresses counts.
     pub node_names: Option<Arc<dyn NodeNames>>,
+    /// Where Services get load balancers. None: those of type LoadBalancer wait.
+    pub load_balancers: Option<Arc<dyn LoadBalancers>>,
     pub clock: SharedClock,
     pub runtime: Runtime,
 }
@@ -44,6 +47,9 @@ const SYSTEM: &str = "kube-system";
 pub(crate) const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub(crate) const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 pub(crate) const NODES: Resource = Resource::new("", "v1", "nodes");
+pub(crate) const SERVICES: Resource = Resource::new("", "v1", "services");
+pub(crate) const ENDPOINTS: Resource = Resource::new("", "v1", "endpoints");
+pub(crate) const ENDPOINT_SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpointslices");
 pub(crate) const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 pub(crate) const CLUSTER_ROLES: Resource = Resource::new("rbac.authorization.k8s.io", "v1", "clusterroles");
 

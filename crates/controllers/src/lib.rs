@@ -9,6 +9,9 @@ mod controller_revisions;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod endpoint_slice;
+mod endpoint_slice_mirroring;
+mod endpoints;
 mod garbage_collector;
 mod job;
 mod kinds;
@@ -16,12 +19,18 @@ mod namespace;
 mod replica_set;
 mod root_ca;
 mod service_account;
+mod service_load_balancer;
+mod service_pods;
 mod stateful_set;
 mod ttl_after_finished;
 mod workloads;
 
 pub use certificates::NodeNames;
 pub use context::{ClientFor, Context, KindFacts};
+pub use service_load_balancer::{
+    Change, Ensured, HealthCheck, Hear, Listener, LoadBalancer, LoadBalancers, Removed, ServiceKey, State, Target, TargetGroup,
+    TargetId,
+};
 
 use context::Cx;
 use reconcile::Informers;
@@ -40,14 +49,18 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
-    Entry { name: stateful_set::NAME, start: stateful_set::start },
+    Entry { name: deployment::NAME, start: deployment::start },
+    Entry { name: replica_set::NAME, start: replica_set::start },
+    Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
     Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
     Entry { name: cron_job::NAME, start: cron_job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
-    Entry { name: deployment::NAME, start: deployment::start },
-    Entry { name: replica_set::NAME, start: replica_set::start },
-    Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
+    Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
+    Entry { name: endpoints::NAME, start: endpoints::start },
+    Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
+    Entry { name: service_load_balancer::NAME, start: service_load_balancer::start },
+    Entry { name: stateful_set::NAME, start: stateful_set::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

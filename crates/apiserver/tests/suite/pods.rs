@@ -1,6 +1,6 @@
 //! Subresources of pods: binding, eviction, ephemeral containers, resize, graceful deletion.
 
-use crate::world::{NODES, NS, PODS, World};
+use crate::world::{NODES, NS, PODS, World, next};
 use client::{Body, Call, DeleteOptions, Options, PatchKind, Reply, ReplyBody, Resource, Verb};
 use meta::{Doc, Status};
 use serde_json::json;
@@ -23,6 +23,34 @@ async fn get(world: &World, pod: &str) -> Doc {
 
 fn text<T: std::fmt::Debug>(outcome: Result<T, Status>) -> String {
     outcome.map_or_else(|s| format!("{} {}", s.code(), s.message), |reply| format!("{reply:?}"))
+}
+
+/// Each kubelet, and who waits for pods without a node, hears of its own pods only, also of those that come to it and leave it.
+#[tokio::test]
+async fn watchers_of_a_field_hear_what_enters_and_leaves_it() {
+    let world = World::start(36).await;
+    world.pod("before", json!({"nodeName": "n1"})).await;
+    let watch = async |field_selector: &str, namespace: &str| {
+        let options = Options { field_selector: field_selector.into(), ..Options::default() };
+        world.admin().watch(PODS, namespace, options).await.expect("a watch")
+    };
+    let mut here = watch("spec.nodeName=n1", "").await;
+    let mut elsewhere = watch("spec.nodeName=n2", NS).await;
+    let mut nowhere = watch("spec.nodeName=,status.phase!=Failed", "").await;
+    let mut one = watch("metadata.name=b", NS).await;
+    world.pod("a", json!({"nodeName": "n2"})).await;
+    world.pod("b", json!({})).await;
+    bind(&world, "b", json!({"kind": "Node", "name": "n1"})).await.expect("bound");
+    world
+        .admin()
+        .delete(PODS, NS, "b", DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() })
+        .await
+        .expect("gone");
+    world.pod("last", json!({"nodeName": "n1"})).await;
+    assert_eq!(next(&mut here, 4).await, ["ADDED before", "ADDED b", "DELETED b", "ADDED last"]);
+    assert_eq!(next(&mut elsewhere, 1).await, ["ADDED a"]);
+    assert_eq!(next(&mut nowhere, 2).await, ["ADDED b", "DELETED b"]);
+    assert_eq!(next(&mut one, 3).await, ["ADDED b", "MODIFIED b", "DELETED b"]);
 }
 
 #[tokio::test]

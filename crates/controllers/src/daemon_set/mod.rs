@@ -109,9 +109,9 @@ impl Pass {
     }
 
     fn observe(&self, set: Set, pods: Vec<Arc<Pod>>, past: Past, now: Time) -> Seen {
-        let failed = pods.iter().filter(|pod| pod.phase == Phase::Failed).filter_map(|pod| template::target_node(pod));
+        let failed = pods.iter().filter(|pod| pod.phase == Phase::Failed).filter_map(|pod| pod.target_node());
         let waits: HashMap<String, i64> =
-            failed.map(|node| (node.clone(), self.failed.seconds_left(&failure_key(&set, node), now))).collect();
+            failed.map(|node| (node.to_owned(), self.failed.seconds_left(&failure_key(&set, node), now))).collect();
         Seen { set, nodes: self.nodes.all(), pods, past, waits, settled: true }
     }
 
@@ -140,7 +140,7 @@ impl Pass {
         for step in steps {
             let taken = match step {
                 Step::Failed(node) => {
-                    self.failed.replaced(failure_key(set, node.clone()), self.clock.now());
+                    self.failed.replaced(failure_key(set, node), self.clock.now());
                     Ok(())
                 }
                 Step::Create(templates) => self.create(set, templates, &mut done).await,
@@ -206,7 +206,7 @@ impl Pass {
     }
 }
 
-fn failure_key(set: &Set, node: String) -> (String, i64, String) {
+fn failure_key(set: &Set, node: &str) -> (String, i64, String) {
     let observed = set.doc["status"]["observedGeneration"].as_i64().unwrap_or(0);
-    (set.object.meta.uid.clone(), observed, node)
+    (set.object.meta.uid.clone(), observed, node.to_owned())
 }

@@ -2,6 +2,7 @@
 
 mod born_with;
 mod certificates;
+mod crashes;
 mod cron_jobs;
 mod daemon_sets;
 mod deployments;
@@ -10,7 +11,9 @@ mod garbage_collection;
 mod jobs;
 mod kubelet;
 mod namespace_deletion;
+mod nodes;
 mod replica_sets;
+mod service_endpoints;
 mod stateful_sets;
 mod workloads;
 mod world;

@@ -1,11 +1,10 @@
 //! Namespaces are emptied in order, say what they wait for, and go when nothing is left.
 
-use crate::world::{CONFIG_MAPS, NAMESPACES, PODS, World};
-use client::{DeleteOptions, Resource};
+use crate::world::{CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS, World};
+use client::DeleteOptions;
 use meta::Doc;
 use serde_json::json;
 
-const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 const HOLD: &str = "test.example/hold";
 
 fn condition(namespace: Option<&Doc>, kind: &str, message: &str) -> bool {

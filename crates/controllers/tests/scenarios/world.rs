@@ -5,7 +5,7 @@ use auth::access::{AccessIndex, Policies};
 use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
-use controllers::{Context, KindFacts};
+use controllers::{ClientFor, Context, KindFacts};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
@@ -19,6 +19,8 @@ use storage::{Engine, EngineOptions, Keyring};
 pub const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 pub const PODS: Resource = Resource::new("", "v1", "pods");
+pub const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
+pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
 const MINOR: u32 = 36;
 /// Far longer than anything here takes: a test that gets there has failed.
@@ -76,6 +78,12 @@ impl World {
     }
 
     pub fn start_controllers(&mut self) {
+        let server = self.server.clone();
+        self.start_controllers_with(Arc::new(move |user| server.client(user)));
+    }
+
+    /// With clients that do more, or less, than call the server.
+    pub fn start_controllers_with(&mut self, client: ClientFor) {
         let catalog = api::Catalog::new(MINOR).expect("a supported minor");
         let kinds = catalog.iter().map(|def| KindFacts {
             gvr: def.gvr.clone(),
@@ -83,14 +91,14 @@ impl World {
             namespaced: def.namespaced,
             verbs: def.verbs.clone(),
         });
-        let server = self.server.clone();
         self.controllers = Runtime::new();
         controllers::start(Context {
-            client: Arc::new(move |user| server.client(user)),
+            client,
             kinds: kinds.collect(),
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
             node_names: None,
+            load_balancers: None,
             clock: clock(),
             runtime: self.controllers.clone(),
         });
@@ -158,6 +166,31 @@ impl World {
             }
         }
         current
+    }
+
+    /// Waits until what a namespace has of a kind is as wanted.
+    pub async fn until_all(&self, resource: Resource, namespace: &str, wanted: impl Fn(&[Doc]) -> bool) -> Vec<Doc> {
+        let waiting = tokio::time::timeout(PATIENCE, self.watch_all(resource, namespace, &wanted)).await;
+        match waiting {
+            Ok(docs) => docs,
+            Err(_) => panic!("waited in vain: {:#?}", self.all(resource, namespace).await.0),
+        }
+    }
+
+    pub async fn all(&self, resource: Resource, namespace: &str) -> (Vec<Doc>, u64) {
+        let list = self.admin.list(resource, namespace, Options::default()).await.expect("a list");
+        (list.items.iter().map(|object| object.to_doc()).collect(), list.revision)
+    }
+
+    async fn watch_all(&self, resource: Resource, namespace: &str, wanted: impl Fn(&[Doc]) -> bool) -> Vec<Doc> {
+        let (mut docs, revision) = self.all(resource, namespace).await;
+        let options = Options { resource_version: revision.to_string(), ..Options::default() };
+        let mut changes = self.admin.watch(resource, namespace, options).await.expect("a watch");
+        while !wanted(&docs) {
+            changes.next().await.expect("the watch goes on");
+            docs = self.all(resource, namespace).await.0;
+        }
+        docs
     }
 
     pub async fn gone(&self, resource: Resource, namespace: &str, name: &str) {
