@@ -7,6 +7,7 @@ mod cloud_node_lifecycle;
 mod clusterrole_aggregation;
 mod context;
 mod controller_revisions;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod disruption;
@@ -60,6 +61,7 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
     Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
+    Entry { name: cron_job::NAME, start: cron_job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
     Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
     Entry { name: endpoints::NAME, start: endpoints::start },

@@ -22,6 +22,9 @@ impl Events {
 
     /// Speaks as `component`, with the rights of `controller`.
     pub fn named(cx: &Cx, controller: &'static str, component: &'static str, kind: Kind) -> Self {
+        Self::of_component(cx, controller, controller, kind)
+    /// Where upstream's component and service account have different names.
+    pub fn of_component(cx: &Cx, controller: &'static str, component: &'static str, kind: Kind) -> Self {
         Self { recorder: Arc::new(cx.recorder(controller, component)), kind, tasks: cx.context.runtime.tasks.clone() }
     }
 

@@ -3,6 +3,7 @@
 mod born_with;
 mod certificates;
 mod crashes;
+mod cron_jobs;
 mod daemon_sets;
 mod deployments;
 mod feed;

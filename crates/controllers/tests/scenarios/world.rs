@@ -95,6 +95,10 @@ impl World {
     }
 
     fn start_controllers_as(&self, client: ClientFor) {
+    pub fn start_controllers(&mut self) {
+        self.start_controllers_with(Arc::new(move |user| server.client(user)));
+    /// With clients that do more, or less, than call the server.
+    pub fn start_controllers_with(&mut self, client: ClientFor) {
         let catalog = api::Catalog::new(MINOR).expect("a supported minor");
         let kinds = catalog.iter().map(|def| KindFacts {
             gvr: def.gvr.clone(),
@@ -104,6 +108,7 @@ impl World {
         });
         let runtime = Runtime::new();
         *self.controllers.lock() = runtime.clone();
+        self.controllers = Runtime::new();
         controllers::start(Context {
             client,
             kinds: kinds.collect(),
