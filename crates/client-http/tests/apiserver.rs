@@ -9,9 +9,9 @@ use client::{
 };
 use client_http::{Connect, HttpTransport, TokenSource, connect_tls, connect_to, status_of, tls_config, unverified_tls_config};
 use futures::StreamExt;
+use http_body_util::Full;
 use meta::{Clock, Doc, Reason, SystemClock, User};
 use reconcile::{Informers, Runtime};
-use http_body_util::Full;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use serde_json::json;
 use std::net::SocketAddr;

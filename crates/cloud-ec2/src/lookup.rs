@@ -45,7 +45,9 @@ pub async fn interface(cx: &Cx, request: &Request, id: &str) -> Result<Doc, Fail
 /// Interfaces that AWS's services made for themselves are theirs: nobody else detaches or changes them.
 pub fn check_own(interface: &Doc) -> Result<(), AwsError> {
     match interface["spec"]["requesterManaged"] == true {
-        true => Err(AwsError::new("AuthFailure", "You do not have permission to access the specified resource.").with_status(403)),
+        true => {
+            Err(AwsError::new("AuthFailure", "You do not have permission to access the specified resource.").with_status(403))
+        }
         false => Ok(()),
     }
 }

@@ -8,8 +8,8 @@ use apiserver::{
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
-use meta::User;
 use controllers::{KindFacts, LoadBalancers, NodeNames};
+use meta::User;
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};

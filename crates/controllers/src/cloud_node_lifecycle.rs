@@ -23,7 +23,8 @@ pub(crate) fn start(cx: &Cx) {
         change.new.as_ref().filter(|node| ready(&node.to_doc()) != Ready::True).map(|n| n.meta.name.clone())
     });
     follow(cx, &*instances, controller.queue().clone(), nodes.clone());
-    let pass = Arc::new(Pass { client: cx.client(NAME), nodes, instances, events: Events::named(cx, NAME, COMPONENT, NODE) });
+    let pass =
+        Arc::new(Pass { client: cx.client(NAME), nodes, instances, events: Events::of_component(cx, NAME, COMPONENT, NODE) });
     controller.run(1, move |name: String| {
         let pass = pass.clone();
         async move { pass.reconcile(&name).await }

@@ -93,16 +93,23 @@ mod tests {
 
     #[test]
     fn slices_become_one_list() {
-        let first = slice("a", json!([
+        let first = slice(
+            "a",
+            json!([
             {"addresses": ["10.0.1.1"], "nodeName": "n1", "conditions": {"ready": true}},
             {"addresses": ["10.0.1.2"], "nodeName": "n2", "conditions": {"ready": false, "serving": true, "terminating": true}},
             {"addresses": ["10.0.1.3"], "conditions": {}, "hints": {"forZones": [{"name": "a"}], "forNodes": [{"name": "n1"}]}},
-            {"addresses": ["nonsense"]}]));
-        let second = slice("b", json!([{"addresses": ["10.0.1.2"], "nodeName": "n2"}, {"addresses": ["10.0.1.1"], "conditions": {"ready": false}}]));
+            {"addresses": ["nonsense"]}]),
+        );
+        let second = slice(
+            "b",
+            json!([{"addresses": ["10.0.1.2"], "nodeName": "n2"}, {"addresses": ["10.0.1.1"], "conditions": {"ready": false}}]),
+        );
         assert_eq!(service_of(&first), Some("web"));
         let all = endpoints([&first, &second], "n1");
         let places = &all[&("http".to_owned(), Protocol::Tcp)];
-        let seen: Vec<_> = places.iter().map(|((address, _), e)| (address.octets()[3], e.ready, e.terminating, e.local)).collect();
+        let seen: Vec<_> =
+            places.iter().map(|((address, _), e)| (address.octets()[3], e.ready, e.terminating, e.local)).collect();
         assert_eq!(seen, [(1, true, false, true), (2, true, false, false), (3, true, false, false)]);
         assert_eq!(places.values().last().map(|e| (e.zone_hints.len(), e.node_hints.len())), Some((1, 1)));
         let terminating = endpoints([&first], "n1");

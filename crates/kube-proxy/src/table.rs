@@ -2,7 +2,9 @@
 //! `pkg/proxy/nftables/proxier.go`, so that whoever knows that one finds the way here.
 
 use ipnet::Ipv4Net;
-use node_os::nft::{Chain, ChainType, CtState, Datum, Element, Field, Hook, Kind, Rule, Set, Statement, Test, Transaction, Verdict};
+use node_os::nft::{
+    Chain, ChainType, CtState, Datum, Element, Field, Hook, Kind, Rule, Set, Statement, Test, Transaction, Verdict,
+};
 use std::net::Ipv4Addr;
 
 pub const TABLE: &str = "kube-proxy";
@@ -69,7 +71,8 @@ fn chains(change: &mut Transaction) {
     ] {
         change.add_chain(Chain::base(name, kind, hook, priority));
     }
-    let names = [SERVICE_ENDPOINTS_CHECK, NODE_PORT_ENDPOINTS_CHECK, CLUSTER_IPS_CHECK, SERVICES, MASQUERADING, MARK_FOR_MASQUERADE];
+    let names =
+        [SERVICE_ENDPOINTS_CHECK, NODE_PORT_ENDPOINTS_CHECK, CLUSTER_IPS_CHECK, SERVICES, MASQUERADING, MARK_FOR_MASQUERADE];
     for name in names {
         change.add_chain(Chain::regular(name));
     }
@@ -82,8 +85,7 @@ fn sets(change: &mut Transaction) {
         Set::new(CLUSTER_IPS, [Kind::Address]).comment("Active ClusterIPs"),
         Set::new(NODE_PORT_IPS, [Kind::Address]).comment("IPs that accept NodePort traffic"),
         Set::map(NO_ENDPOINT_SERVICES, address_port).comment("vmap to drop or reject packets to services with no endpoints"),
-        Set::map(NO_ENDPOINT_NODE_PORTS, port)
-            .comment("vmap to drop or reject packets to service nodeports with no endpoints"),
+        Set::map(NO_ENDPOINT_NODE_PORTS, port).comment("vmap to drop or reject packets to service nodeports with no endpoints"),
         Set::map(SERVICE_IPS, address_port).comment("ClusterIP, ExternalIP and LoadBalancer IP traffic"),
         Set::map(SERVICE_NODE_PORTS, port).comment("NodePort traffic"),
     ] {

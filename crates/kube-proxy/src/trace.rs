@@ -195,7 +195,8 @@ mod tests {
         let places = endpoints.entry(("http".into(), Protocol::Tcp)).or_default();
         for (number, word) in (1..).zip(words.split_whitespace()) {
             let (ready, terminating) = (word.contains('r'), word.contains('t'));
-            let endpoint = Endpoint { ready, serving: ready || terminating, terminating, local: word.contains('l'), ..Endpoint::default() };
+            let endpoint =
+                Endpoint { ready, serving: ready || terminating, terminating, local: word.contains('l'), ..Endpoint::default() };
             places.insert((Ipv4Addr::new(10, 0, 2, number), 8080), endpoint);
         }
         endpoints
@@ -286,10 +287,12 @@ mod tests {
     #[test]
     fn chance_reaches_every_endpoint() {
         let mut tracer = tracer(port("web"), "r r r");
-        let reached: Vec<String> = (0..3).map(|choice| {
-            tracer.choice = choice;
-            ends(&tracer, "pod", (Ipv4Addr::new(10, 100, 0, 10), 80))
-        }).collect();
+        let reached: Vec<String> = (0..3)
+            .map(|choice| {
+                tracer.choice = choice;
+                ends(&tracer, "pod", (Ipv4Addr::new(10, 100, 0, 10), 80))
+            })
+            .collect();
         assert_eq!(reached, ["1", "2", "3"]);
     }
 

@@ -1,8 +1,8 @@
 //! The reconciler of load balancers, one pass per VPC: read the records, check the targets, choose, and make rules, names,
 //! listeners and statuses say so.
 
-use super::choice::{Backend, Seen, choose};
 use super::check::Route;
+use super::choice::{Backend, Seen, choose};
 use super::health::State;
 use super::host::{Entry, HostAccess};
 use super::hosts_file::HostsFile;

@@ -150,7 +150,11 @@ mod tests {
                 format!("{home}{}", block(ID, &format!("127.64.0.1 {ONE}\n127.64.0.2 {TWO}\n"))),
             ),
             // As a crash in the middle of a write leaves it.
-            (format!("{home}# pilothouse {ID} begin\n127.64.0.1 {ONE}\n10.0.0.1 later\n"), vec![], format!("{home}10.0.0.1 later\n")),
+            (
+                format!("{home}# pilothouse {ID} begin\n127.64.0.1 {ONE}\n10.0.0.1 later\n"),
+                vec![],
+                format!("{home}10.0.0.1 later\n"),
+            ),
             (format!("{home}# pilothouse {ID} begin\n127.64.0.1 {}", &ONE[..3]), vec![], home.to_owned()),
             (format!("{home}{}", &mine[..mine.len() - 4]), vec![], home.to_owned()),
             (format!("{home}# pilothouse {}", &ID[..3]), vec![], home.to_owned()),

@@ -94,7 +94,9 @@ impl Sources {
 }
 
 fn woken_by_own(change: &ObjectChange) -> BTreeSet<String> {
-    if_changed(change, |object| json!([object.meta.uid, object.meta.generation, object.meta.is_deleting(), object.meta.finalizers]))
+    if_changed(change, |object| {
+        json!([object.meta.uid, object.meta.generation, object.meta.is_deleting(), object.meta.finalizers])
+    })
 }
 
 /// A listener may be there before its load balancer, which then wakes by itself.

@@ -76,6 +76,7 @@ impl World {
             region: "us-east-1".into(),
             hosts: BTreeSet::from([Ipv4Addr::new(10, 0, 1, 23)]),
             aws_endpoint: Some(Ipv4Addr::new(10, 0, 0, 3)),
+            load_balancers: Default::default(),
         };
         let runtime = Runtime::new();
         let (udp, tcp) = (self.namespace.bind_udp(at).expect("UDP"), self.namespace.listen_tcp(at).expect("TCP"));

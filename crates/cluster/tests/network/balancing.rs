@@ -1,7 +1,7 @@
 //! Network Load Balancers on a real kernel: who gets the packets, what they see, and what is left in the end.
 
-use super::{NetNs, ONE, TWO, address, named, question, records, sandbox};
 use super::world::{HOSTS, NETWORK_INTERFACES, World};
+use super::{NetNs, ONE, TWO, address, named, question, records, sandbox};
 use client::Resource;
 use meta::Doc;
 use node_os::nft;

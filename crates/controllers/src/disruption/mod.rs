@@ -40,8 +40,8 @@ pub(crate) fn start(cx: &Cx) {
         pods,
         budgets,
         scales,
-        events: Events::named(cx, NAME, COMPONENT, KIND),
-        pod_events: Events::named(cx, NAME, COMPONENT, POD),
+        events: Events::of_component(cx, NAME, COMPONENT, KIND),
+        pod_events: Events::of_component(cx, NAME, COMPONENT, POD),
         clock: cx.context.clock.clone(),
         stop: cx.context.runtime.stop.clone(),
     });

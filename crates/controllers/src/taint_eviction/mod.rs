@@ -35,7 +35,7 @@ pub(crate) fn start(cx: &Cx) {
             false => Vec::new(),
         })
         .watches(&pods, move |change| of_pods.concerns(change).then(|| ObjectKey::of(change.object())));
-    let (client, clock, events) = (cx.client(NAME), cx.context.clock.clone(), Events::named(cx, NAME, COMPONENT, POD));
+    let (client, clock, events) = (cx.client(NAME), cx.context.clock.clone(), Events::of_component(cx, NAME, COMPONENT, POD));
     let pass = Arc::new(Pass { client, pods, leaving, events, clock });
     controller.run(WORKERS, move |key| {
         let pass = pass.clone();

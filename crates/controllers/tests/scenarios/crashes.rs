@@ -1,11 +1,21 @@
-//! Controllers that die at each of their writes, in turn, and start again.
+//! Controllers that die at each of their writes, in turn, and start again: what they promise holds all the same.
 
 use crate::deployments::{REVISION, is_rolled_out, roll_to, sets, sizes, strategy};
 use crate::fuse::Fuse;
+use crate::kubelet::{ended, playing, running};
 use crate::workloads::{DEPLOYMENTS, Kubelets, PodsSeen, V2, create, is_ready};
-use crate::world::{SERVICE_ACCOUNTS, World};
+use crate::world::{NODES, PODS, SERVICE_ACCOUNTS, World};
+use client::{Options, Resource};
 use futures::{StreamExt, future, stream};
+use meta::Doc;
 use serde_json::json;
+use std::collections::BTreeSet;
+
+const JOBS: Resource = Resource::new("batch", "v1", "jobs");
+const DAEMON_SETS: Resource = Resource::new("apps", "v1", "daemonsets");
+const STATEFUL_SETS: Resource = Resource::new("apps", "v1", "statefulsets");
+const REVISIONS: Resource = Resource::new("apps", "v1", "controllerrevisions");
+const ROLLOUT: &[&str] = &["deployment-controller", "replicaset-controller"];
 
 /// Worlds at a time: most of a story is waiting for the disk.
 const AT_ONCE: usize = 4;
@@ -13,7 +23,7 @@ const AT_ONCE: usize = 4;
 /// A deployment comes up and is rolled over, never with more pods than may be, nor with fewer ready than may be.
 async fn story(world: &World) {
     create(world, DEPLOYMENTS, json!({"strategy": strategy(json!(1), json!(0))})).await;
-    let revision = |doc: Option<&meta::Doc>, wanted: &str| {
+    let revision = |doc: Option<&Doc>, wanted: &str| {
         doc.is_some_and(|doc| is_rolled_out(doc) && doc["metadata"]["annotations"][REVISION] == wanted)
     };
     let at = (DEPLOYMENTS, "default", "web");
@@ -34,7 +44,7 @@ async fn story(world: &World) {
 /// Returns whether the story was over before the fuse burnt.
 async fn dies_after(writes: usize) -> bool {
     let world = World::without_controllers().await;
-    let fuse = Fuse::new(writes);
+    let fuse = Fuse::new(ROLLOUT, writes);
     world.start_controllers_behind(&fuse);
     world.there(SERVICE_ACCOUNTS, "default", "default").await;
     let _kubelets = Kubelets::start(&world).await;
@@ -61,71 +71,29 @@ async fn a_rollout_survives_a_crash_after_each_of_its_writes() {
     }
     // Sets and their sizes, pods, and what is told of them.
     assert!(crashes > 20, "{crashes} writes are fewer than the story takes");
-//! Controllers that die at any of their writes and come back: what they promise holds all the same.
-use crate::kubelet::{ended, playing, running};
-use crate::world::{PODS, World};
-use client::{Call, Client, Options, Reply, Resource, Transport, Verb, WatchStream};
-use meta::{Doc, Reason, Status};
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use tokio::sync::watch;
-const JOBS: Resource = Resource::new("batch", "v1", "jobs");
-const DAEMON_SETS: Resource = Resource::new("apps", "v1", "daemonsets");
-const STATEFUL_SETS: Resource = Resource::new("apps", "v1", "statefulsets");
-const REVISIONS: Resource = Resource::new("apps", "v1", "controllerrevisions");
-const NODES: Resource = Resource::new("", "v1", "nodes");
-/// Burns at a write: that one is done, but its answer and everything after it are lost.
-struct Fuse {
-    left: AtomicI64,
-    burnt: watch::Sender<bool>,
-struct Fused {
-    client: Client,
-    fuse: Arc<Fuse>,
-fn lost() -> Status {
-    Status::new(Reason::ServiceUnavailable, "the controllers are dead")
-#[async_trait::async_trait]
-impl Transport for Fused {
-    async fn call(&self, call: Call) -> Result<Reply, Status> {
-        if matches!(call.verb, Verb::Get | Verb::List) {
-            return self.client.call(call).await;
-        }
-        match self.fuse.left.fetch_sub(1, Ordering::SeqCst) {
-            0 => {
-                // Whatever comes of it, nobody hears.
-                drop(self.client.call(call).await);
-                self.fuse.burnt.send_replace(true);
-                Err(lost())
-            }
-            left if left < 0 => Err(lost()),
-            _ => self.client.call(call).await,
-        }
-    async fn watch(&self, call: Call) -> Result<WatchStream, Status> {
-        self.client.watch(call.target.resource, &call.target.namespace, call.options).await
-    async fn changes(&self) -> Result<client::ChangeStream, Status> {
-        self.client.changes().await
-/// What there is in the beginning, how pods behave, what must come of it, and what must be true of that.
+}
+
+/// Who may die, what there is in the beginning, how pods behave, what must come of it, and what must be true of that.
 struct Story {
+    controllers: &'static [&'static str],
     objects: Vec<(Resource, &'static str, Doc)>,
     play: fn(&Doc) -> Option<Doc>,
     until: (Resource, &'static str, fn(&Doc) -> bool),
     check: fn(&[Doc], &[Doc]),
+}
+
 /// Tells the story once for every write at which the controllers may die, and returns how many there were.
-async fn tell(story: Story) -> i64 {
-    for writes in 0.. {
-        let mut world = World::without_controllers().await;
+async fn tell(story: Story) -> usize {
+    for writes in 1.. {
+        let world = World::without_controllers().await;
         for (resource, namespace, doc) in &story.objects {
             world.admin.create(*resource, namespace, doc.clone()).await.expect("an object");
         }
-        let fuse = Arc::new(Fuse { left: writes.into(), burnt: watch::channel(false).0 });
-        let (server, shared) = (world.server.clone(), fuse.clone());
-        world.start_controllers_with(Arc::new(move |user| {
-            Client::new(Arc::new(Fused { client: server.client(user), fuse: shared.clone() }))
-        }));
-        let mut burnt = fuse.burnt.subscribe();
+        let fuse = Fuse::new(story.controllers, writes);
+        world.start_controllers_behind(&fuse);
         let first = async {
             tokio::select! {
-                _ = burnt.wait_for(|burnt| *burnt) => false,
+                () = fuse.burns() => false,
                 () = done(&world, &story) => true,
             }
         };
@@ -142,23 +110,35 @@ async fn tell(story: Story) -> i64 {
         (story.check)(&list(PODS).await, &list(REVISIONS).await);
         world.stop().await;
         if survived {
-            return writes.into();
+            return writes - 1;
         }
+    }
     unreachable!("stories end")
+}
+
 async fn done(world: &World, story: &Story) {
     let (resource, name, wanted) = story.until;
     world.until((resource, "default", name), |doc| doc.is_some_and(wanted)).await;
+}
+
 fn template(restart: &str) -> Doc {
     json!({ "metadata": { "labels": { "app": "a" } }, "spec": { "restartPolicy": restart, "containers": [{ "name": "c", "image": "i" }] } })
+}
+
 fn set_spec(more: Doc) -> Doc {
     let mut spec = json!({ "selector": { "matchLabels": { "app": "a" } }, "template": template("Always") });
     for (key, value) in more.as_object().into_iter().flatten() {
         spec[key] = value.clone();
+    }
     spec
+}
+
+#[tokio::test]
 async fn no_end_of_a_pod_is_lost_or_counted_twice() {
     for mode in ["NonIndexed", "Indexed"] {
         let spec = json!({ "completions": 3, "parallelism": 2, "completionMode": mode, "template": template("Never") });
         let writes = tell(Story {
+            controllers: &["job-controller"],
             objects: vec![(JOBS, "default", json!({ "metadata": { "name": "sums" }, "spec": spec }))],
             play: |_| Some(ended(0)),
             until: (JOBS, "sums", |job| {
@@ -173,6 +153,10 @@ async fn no_end_of_a_pod_is_lost_or_counted_twice() {
         })
         .await;
         assert!(writes > 8, "{writes}");
+    }
+}
+
+#[tokio::test]
 async fn no_node_is_given_two_daemons() {
     let node = |name: &str| (NODES, "", json!({ "metadata": { "name": name } }));
     let mut spec = set_spec(json!({}));
@@ -180,6 +164,7 @@ async fn no_node_is_given_two_daemons() {
     spec["template"]["spec"]["tolerations"] = json!([{ "operator": "Exists" }]);
     let daemon = json!({ "metadata": { "name": "d" }, "spec": spec });
     tell(Story {
+        controllers: &["daemon-set-controller"],
         objects: vec![node("a"), node("b"), (DAEMON_SETS, "default", daemon)],
         play: |_| Some(running()),
         until: (DAEMON_SETS, "d", |set| set["status"]["numberAvailable"] == 2 && set["status"]["observedGeneration"] == 1),
@@ -188,9 +173,15 @@ async fn no_node_is_given_two_daemons() {
             let nodes: BTreeSet<&str> = pods.iter().filter_map(|pod| pod.pointer(required)?.as_str()).collect();
             assert_eq!((pods.len(), nodes.len(), revisions.len()), (2, 2, 1));
         },
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stateful_set_has_each_pod_and_one_revision() {
     let spec = set_spec(json!({ "replicas": 2, "serviceName": "s" }));
     tell(Story {
+        controllers: &["statefulset-controller"],
         objects: vec![(STATEFUL_SETS, "default", json!({ "metadata": { "name": "db" }, "spec": spec }))],
         play: |_| Some(running()),
         until: (STATEFUL_SETS, "db", |set| set["status"]["readyReplicas"] == 2 && set["status"]["currentReplicas"] == 2),
@@ -198,4 +189,6 @@ async fn a_stateful_set_has_each_pod_and_one_revision() {
             let names: BTreeSet<&str> = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
             assert_eq!((names, revisions.len()), (["db-0", "db-1"].into(), 1));
         },
+    })
+    .await;
 }

@@ -9,15 +9,16 @@ use tokio::sync::watch;
 
 /// Shared by the connections of one process.
 pub struct Fuse {
+    controllers: &'static [&'static str],
     at: usize,
     writes: AtomicUsize,
     burnt: watch::Sender<bool>,
 }
 
 impl Fuse {
-    /// Lets this many writes through.
-    pub fn new(at: usize) -> Arc<Self> {
-        Arc::new(Self { at, writes: AtomicUsize::new(0), burnt: watch::channel(false).0 })
+    /// Lets this many writes of the controllers through.
+    pub fn new(controllers: &'static [&'static str], at: usize) -> Arc<Self> {
+        Arc::new(Self { controllers, at, writes: AtomicUsize::new(0), burnt: watch::channel(false).0 })
     }
 
     pub fn is_burnt(&self) -> bool {
@@ -28,9 +29,13 @@ impl Fuse {
         self.burnt.subscribe().wait_for(|burnt| *burnt).await.expect("the sender lives in self");
     }
 
-    /// The same user's connection by way of this fuse.
-    pub fn guard(self: &Arc<Self>, client: Client) -> Client {
-        Client::new(Arc::new(Guarded { fuse: self.clone(), client }))
+    /// A user's connection, by way of this fuse if it is one of the controllers'.
+    pub fn guard(self: &Arc<Self>, user: &str, client: Client) -> Client {
+        let account = user.strip_prefix("system:serviceaccount:kube-system:");
+        if account.is_some_and(|name| self.controllers.contains(&name)) {
+            return Client::new(Arc::new(Guarded { fuse: self.clone(), client }));
+        }
+        client
     }
 }
 
@@ -43,10 +48,9 @@ fn broken() -> Status {
     Status::new(Reason::ServiceUnavailable, "the process is dead")
 }
 
-/// Writes that count: what is said of them, and leases, do not.
+/// Writes that count: what is said of them does not.
 fn counts(call: &Call) -> bool {
-    let reads = matches!(call.verb, Verb::Get | Verb::List | Verb::Watch);
-    !reads && matches!(call.target.resource.resource.as_str(), "deployments" | "replicasets" | "pods")
+    !matches!(call.verb, Verb::Get | Verb::List | Verb::Watch) && call.target.resource.resource != "events"
 }
 
 #[async_trait::async_trait]

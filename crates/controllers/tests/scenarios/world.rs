@@ -6,8 +6,7 @@ use auth::access::{AccessIndex, Policies};
 use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
-use controllers::{ClientFor, Context, KindFacts};
-use controllers::{Context, KindFacts, LoadBalancers};
+use controllers::{ClientFor, Context, KindFacts, LoadBalancers};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
@@ -91,14 +90,10 @@ impl World {
     /// As [`World::start_controllers`], in a process that dies when the fuse burns.
     pub fn start_controllers_behind(&self, fuse: &Arc<Fuse>) {
         let (server, fuse) = (self.server.clone(), fuse.clone());
-        self.start_controllers_as(Arc::new(move |user| fuse.guard(server.client(user))));
+        self.start_controllers_as(Arc::new(move |user| fuse.guard(&user.name.clone(), server.client(user))));
     }
 
     fn start_controllers_as(&self, client: ClientFor) {
-    pub fn start_controllers(&mut self) {
-        self.start_controllers_with(Arc::new(move |user| server.client(user)));
-    /// With clients that do more, or less, than call the server.
-    pub fn start_controllers_with(&mut self, client: ClientFor) {
         let catalog = api::Catalog::new(MINOR).expect("a supported minor");
         let kinds = catalog.iter().map(|def| KindFacts {
             gvr: def.gvr.clone(),
@@ -108,7 +103,6 @@ impl World {
         });
         let runtime = Runtime::new();
         *self.controllers.lock() = runtime.clone();
-        self.controllers = Runtime::new();
         controllers::start(Context {
             client,
             kinds: kinds.collect(),

@@ -4,7 +4,9 @@ use super::Writer;
 use crate::netns::NetNs;
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{RcvBufForce, SndBufForce};
-use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt, socket,
+};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -85,9 +87,7 @@ pub struct Socket(OwnedFd);
 impl Socket {
     pub fn open(namespace: &NetNs) -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let made = namespace.run(|| {
-            Ok(socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkNetFilter)?)
-        });
+        let made = namespace.run(|| Ok(socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkNetFilter)?));
         made.map(Self)
     }
 

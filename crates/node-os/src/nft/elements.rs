@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn keys_fill_registers() {
-        let (address, protocol, port) = (Datum::Address(Ipv4Addr::new(10, 0, 0, 1)), Datum::Protocol(Protocol::Tcp), Datum::Port(80));
+        let (address, protocol, port) =
+            (Datum::Address(Ipv4Addr::new(10, 0, 0, 1)), Datum::Protocol(Protocol::Tcp), Datum::Port(80));
         let cases: [(&[Datum], &[u8]); 4] = [
             (&[address, protocol, port], &[10, 0, 0, 1, 6, 0, 0, 0, 0, 80, 0, 0]),
             (&[protocol, port], &[6, 0, 0, 0, 0, 80, 0, 0]),

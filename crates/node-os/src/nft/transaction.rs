@@ -63,7 +63,9 @@ impl Chain {
 /// Adding what is there is success if it is the same; deleting what is not there fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    AddTable { comment: String },
+    AddTable {
+        comment: String,
+    },
     DeleteTable,
     AddChain(Chain),
     /// Removes its rules.

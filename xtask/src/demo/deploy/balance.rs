@@ -16,10 +16,16 @@ pub fn apply(world: &mut World) -> Result<()> {
         .run()?
         .succeeded()?
         .says(&["deployment.apps/page created", "service/page created"])?;
-    world.ok("kubectl rollout status deployment/page -n front --timeout=90s")?.says(&["deployment \"page\" successfully rolled out"])?;
+    world
+        .ok("kubectl rollout status deployment/page -n front --timeout=90s")?
+        .says(&["deployment \"page\" successfully rolled out"])?;
     world.ok("kubectl get deployment page -n front")?.row(&["page", "3/3", "3", "3"])?;
     world.ok("kubectl get replicasets -n front")?.says(&["page-"])?;
-    world.ok("kubectl describe deployment page -n front")?.says(&["ScalingReplicaSet", "Scaled up replica set page-", "NewReplicaSetAvailable"])?;
+    world.ok("kubectl describe deployment page -n front")?.says(&[
+        "ScalingReplicaSet",
+        "Scaled up replica set page-",
+        "NewReplicaSetAvailable",
+    ])?;
     world.ok("kubectl get events -n front")?.says(&["Scheduled", "Successfully assigned front/page-", "SuccessfulCreate"])?;
     Ok(())
 }
@@ -42,20 +48,29 @@ pub fn provisioned(world: &mut World) -> Result<()> {
     let arn = world.ok(&format!("{balancer}LoadBalancerArn' --output text"))?.says(&["loadbalancer/net/k8s-front-page-"])?;
     world.learn("BALANCER", arn.stdout.trim());
     world.ok("aws elbv2 wait load-balancer-available --load-balancer-arns $BALANCER")?;
-    world
-        .ok(&format!("{balancer}[DNSName,Scheme,Type,State.Code]' --output text"))?
-        .row(&[world.fact("HOSTNAME")?.to_owned().as_str(), "internet-facing", "network", "active"])?;
+    world.ok(&format!("{balancer}[DNSName,Scheme,Type,State.Code]' --output text"))?.row(&[
+        world.fact("HOSTNAME")?.to_owned().as_str(),
+        "internet-facing",
+        "network",
+        "active",
+    ])?;
     world
         .ok("aws elbv2 describe-listeners --load-balancer-arn $BALANCER --query 'Listeners[].[Protocol,Port]' --output text")?
         .row(&["TCP", "80"])?;
-    let group = world.ok("aws elbv2 describe-target-groups --load-balancer-arn $BALANCER --query 'TargetGroups[0].TargetGroupArn' --output text")?;
+    let group = world.ok(
+        "aws elbv2 describe-target-groups --load-balancer-arn $BALANCER --query 'TargetGroups[0].TargetGroupArn' --output text",
+    )?;
     world.learn("TARGETS", group.stdout.trim());
     world.ok("aws elbv2 describe-tags --resource-arns $BALANCER")?.says(&["elbv2.k8s.aws/cluster", "front/page"])?;
     world.ok("aws elbv2 wait target-in-service --target-group-arn $TARGETS")?;
     world
         .ok("aws elbv2 describe-target-health --target-group-arn $TARGETS --query 'TargetHealthDescriptions[].[Target.Id,TargetHealth.State]' --output text")?
         .row(&["i-", "healthy"])?;
-    world.ok("kubectl describe service page -n front")?.says(&["EnsuringLoadBalancer", "EnsuredLoadBalancer", "LoadBalancer Ingress:"])?;
+    world.ok("kubectl describe service page -n front")?.says(&[
+        "EnsuringLoadBalancer",
+        "EnsuredLoadBalancer",
+        "LoadBalancer Ingress:",
+    ])?;
     Ok(())
 }
 
@@ -74,7 +89,9 @@ pub fn from_the_host(world: &mut World) -> Result<()> {
 pub fn way(world: &mut World) -> Result<()> {
     let id = world.ok("pilothouse status --state-dir $STATE -o json")?.text_at("/instance")?;
     let counted = |world: &mut World, namespace: &str, table: &str, what: &str| -> Result<u64> {
-        let line = format!("ip netns exec ph-{id}-{namespace} nft list table ip {table} | grep -E '{what}' | grep -oE 'packets [0-9]+' | awk '{{sum += $2}} END {{print sum + 0}}'");
+        let line = format!(
+            "ip netns exec ph-{id}-{namespace} nft list table ip {table} | grep -E '{what}' | grep -oE 'packets [0-9]+' | awk '{{sum += $2}} END {{print sum + 0}}'"
+        );
         world.ok(&line)?.stdout.trim().parse().map_err(|_| Failure(format!("no number of packets in {table} of {namespace}")))
     };
     let vpc = world.fact("VPC")?.to_owned();

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 
 pub use change::delete;
 
-pub const DEPLOY: &[(&str, Scene)] = &[("a Deployment and a Service", balance::apply), ("spread over nodes and zones", balance::spread)];
+pub const DEPLOY: &[(&str, Scene)] =
+    &[("a Deployment and a Service", balance::apply), ("spread over nodes and zones", balance::spread)];
 
 pub const BALANCE: &[(&str, Scene)] = &[
     ("the load balancer", balance::provisioned),
@@ -29,14 +30,18 @@ pub const CHANGE: &[(&str, Scene)] = &[
 
 /// What `kubectl get pods` says of the application's pods that are not on their way out, by a JSONPath of each.
 fn of_pods(world: &mut World, path: &str) -> Result<Vec<String>> {
-    let line = format!("kubectl get pods -n front -l app=page --field-selector status.phase=Running -o jsonpath='{{range .items[*]}}{{{path}}}{{\"\\n\"}}{{end}}'");
+    let line = format!(
+        "kubectl get pods -n front -l app=page --field-selector status.phase=Running -o jsonpath='{{range .items[*]}}{{{path}}}{{\"\\n\"}}{{end}}'"
+    );
     let told = world.shell(&line).quiet().run()?.succeeded()?.stdout;
     Ok(told.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
 /// The different answers to this many requests through the load balancer, each of which must be answered.
 fn answers(world: &mut World, requests: usize) -> Result<BTreeSet<String>> {
-    let line = format!("for i in $(seq {requests}); do curl --silent --show-error --fail --max-time 5 http://$HOSTNAME/ || exit 1; done");
+    let line = format!(
+        "for i in $(seq {requests}); do curl --silent --show-error --fail --max-time 5 http://$HOSTNAME/ || exit 1; done"
+    );
     let told = world.shell(&line).quiet().run()?.succeeded()?;
     let lines: Vec<&str> = told.stdout.lines().collect();
     if lines.len() != requests {
