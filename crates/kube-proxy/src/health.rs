@@ -1,6 +1,7 @@
 //! Tells load balancers whether this node has endpoints of a Service whose `externalTrafficPolicy` is Local.
 //! Follows kubernetes `pkg/proxy/healthcheck/service_health.go`.
 
+use crate::Progress;
 use http::{Request, Response, StatusCode};
 use node_os::netns::NetNs;
 use reconcile::{ObjectKey, Runtime};
@@ -11,6 +12,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::watch;
 
 /// A Service's port and what is answered there. Dropping it ends its listeners.
 struct Check {
@@ -28,13 +30,19 @@ impl Drop for Check {
 pub struct HealthChecks {
     namespace: NetNs,
     addresses: Vec<Ipv4Addr>,
+    progress: watch::Receiver<Progress>,
     runtime: Runtime,
     checks: BTreeMap<ObjectKey, Check>,
 }
 
 impl HealthChecks {
-    pub fn new(namespace: NetNs, addresses: Vec<Ipv4Addr>, runtime: &Runtime) -> Self {
-        Self { namespace, addresses, runtime: runtime.clone(), checks: BTreeMap::new() }
+    pub fn new(
+        namespace: NetNs,
+        addresses: Vec<Ipv4Addr>,
+        progress: watch::Receiver<Progress>,
+        runtime: &Runtime,
+    ) -> Self {
+        Self { namespace, addresses, progress, runtime: runtime.clone(), checks: BTreeMap::new() }
     }
 
     /// None: nobody asks for this Service.
@@ -54,7 +62,8 @@ impl HealthChecks {
 
     fn open(&self, service: &ObjectKey, port: u16, endpoints: usize) -> io::Result<Check> {
         let check = Check { port, endpoints: Arc::new(AtomicUsize::new(endpoints)), runtime: self.runtime.child() };
-        let answer = Arc::new(Answer { service: service.clone(), endpoints: check.endpoints.clone() });
+        let (service, progress) = (service.clone(), self.progress.clone());
+        let answer = Arc::new(Answer { service, endpoints: check.endpoints.clone(), progress });
         for address in &self.addresses {
             let listener = self.namespace.listen_tcp((*address, port).into())?;
             let server = Server { listener, tls: None, plain: true };
@@ -68,15 +77,17 @@ impl HealthChecks {
 struct Answer {
     service: ObjectKey,
     endpoints: Arc<AtomicUsize>,
+    progress: watch::Receiver<Progress>,
 }
 
 #[async_trait::async_trait]
 impl Handler for Answer {
     async fn handle(&self, _peer: &Peer, _request: Request<RequestBody>) -> Response<Body> {
         let endpoints = self.endpoints.load(Ordering::Relaxed);
-        let status = if endpoints > 0 { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let healthy = self.progress.borrow().in_step;
+        let status = if endpoints > 0 && healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let service = json!({"namespace": self.service.namespace, "name": self.service.name});
-        let body = json!({"service": service, "localEndpoints": endpoints, "serviceProxyHealthy": true});
+        let body = json!({"service": service, "localEndpoints": endpoints, "serviceProxyHealthy": healthy});
         let mut response = Response::new(serve::full(body.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -15,7 +15,7 @@ mod topology;
 #[cfg(test)]
 mod trace;
 
-pub use proxy::start;
+pub use proxy::{Progress, start};
 pub use table::TABLE;
 
 use ipnet::Ipv4Net;

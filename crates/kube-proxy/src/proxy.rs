@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use reconcile::{Controller, Error, Informer, Informers, Next, ObjectKey, Runtime};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 const SERVICES: Resource = Resource::new("", "v1", "services");
 const NODES: Resource = Resource::new("", "v1", "nodes");
@@ -27,13 +28,23 @@ const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 
 type Changed = Arc<Mutex<BTreeSet<ObjectKey>>>;
 
+/// How far the kernel is behind the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Passes that are in the kernel.
+    pub passes: u64,
+    /// False before the first, and after one that the kernel refused.
+    pub in_step: bool,
+}
+
 /// Runs until the runtime stops. What the table has then goes on leading packets, and the next start takes it over.
-pub fn start(config: Config, informers: &Informers, runtime: &Runtime) {
+pub fn start(config: Config, informers: &Informers, runtime: &Runtime) -> watch::Receiver<Progress> {
     let services = informers.get(SERVICES);
     let slices = informers.get(ENDPOINT_SLICES);
     let node = informers.select(NODES, &format!("metadata.name={}", config.node_name));
     slices.add_index(BY_SERVICE, |slice| owner(slice).iter().map(ToString::to_string).collect());
-    let health = HealthChecks::new(config.namespace.clone(), config.node_addresses.clone(), runtime);
+    let (progress, seen) = watch::channel(Progress::default());
+    let health = HealthChecks::new(config.namespace.clone(), config.node_addresses.clone(), seen.clone(), runtime);
     let changed = Changed::default();
     let pass = Arc::new(Pass {
         config,
@@ -41,6 +52,7 @@ pub fn start(config: Config, informers: &Informers, runtime: &Runtime) {
         slices: slices.clone(),
         node: node.clone(),
         changed: changed.clone(),
+        progress,
         state: tokio::sync::Mutex::new(State::new(health)),
     });
     let (by_service, by_slice) = (changed.clone(), changed);
@@ -59,6 +71,7 @@ pub fn start(config: Config, informers: &Informers, runtime: &Runtime) {
             let pass = pass.clone();
             async move { pass.run().await }
         });
+    seen
 }
 
 fn owner(slice: &Object) -> Option<ObjectKey> {
@@ -103,6 +116,7 @@ struct Pass {
     slices: Arc<Informer>,
     node: Arc<Informer>,
     changed: Changed,
+    progress: watch::Sender<Progress>,
     state: tokio::sync::Mutex<State>,
 }
 
@@ -123,7 +137,12 @@ impl Pass {
             keys.extend(state.parts.set(&key, wanted, &mut change));
             self.follow(&key, seen.as_ref(), state, &mut served);
         }
-        self.apply(state, change).await?;
+        let applied = self.apply(state, change).await;
+        self.progress.send_modify(|progress| {
+            progress.in_step = applied.is_ok();
+            progress.passes += u64::from(applied.is_ok());
+        });
+        applied?;
         self.forget(served).await;
         Ok(Next::OnChange)
     }

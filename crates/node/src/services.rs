@@ -19,6 +19,7 @@ impl Node {
             local_addresses: vec![self.cluster_dns],
             pod_links: format!("{}*", pod_network::LINK_PREFIX),
         };
-        kube_proxy::start(config, &self.informers, &self.runtime);
+        // Nothing here waits for it: a Service that is not led yet is one that its clients try again.
+        drop(kube_proxy::start(config, &self.informers, &self.runtime));
     }
 }
