@@ -7,11 +7,12 @@ use auth::service_account::{Issuer, SigningKey};
 use client::{
     Body, Call, Client, DeleteOptions, EventKind, Options, PatchKind, Preconditions, ReplyBody, Resource, Verb, WatchItem,
 };
-use client_http::{Connect, HttpTransport, TokenSource, connect_to, tls_config};
+use client_http::{Connect, HttpTransport, TokenSource, connect_tls, connect_to, status_of, tls_config, unverified_tls_config};
 use futures::StreamExt;
 use meta::{Clock, Doc, Reason, SystemClock, User};
 use reconcile::{Informers, Runtime};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use http_body_util::Full;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -259,6 +260,20 @@ async fn an_informer_outlives_its_server() {
         }
     }
     runtime.shutdown().await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_probe_trusts_whoever_answers() {
+    let world = World::start().await;
+    let name = ServerName::try_from("whoever.example").expect("a name");
+    let stranger = CertificateAuthority::generate("stranger", SystemClock.now()).expect("an authority");
+    let verified = Arc::new(tls_config(stranger.certificate_pem()).expect("roots"));
+    assert!(connect_tls(&connect_to(world.address), &verified, &name).await.is_err(), "everybody else asks who it is");
+    let unverified = Arc::new(unverified_tls_config().expect("a configuration"));
+    let stream = connect_tls(&connect_to(world.address), &unverified, &name).await.expect("connected");
+    let request = http::Request::get("/readyz").header("host", "whoever.example").body(Full::default()).expect("a request");
+    assert_eq!(status_of(stream, request).await.expect("an answer"), 200);
     world.stop().await;
 }
 

@@ -6,6 +6,7 @@ use crate::interfaces::describe::{self as interfaces, GroupNames};
 use crate::records::{INSTANCE_LABEL, INSTANCES, NETWORK_INTERFACES, SECURITY_GROUPS, SUBNETS};
 use crate::service::Cx;
 use aws_service::{Arn, Failure, Request};
+use aws_wire::AwsError;
 use client::{Options, Resource};
 use meta::Doc;
 
@@ -38,6 +39,14 @@ pub async fn interface(cx: &Cx, request: &Request, id: &str) -> Result<Doc, Fail
     match found["metadata"]["deletionTimestamp"].is_null() {
         true => Ok(found),
         false => Err(not_found(id, &interfaces::KIND).into()),
+    }
+}
+
+/// Interfaces that AWS's services made for themselves are theirs: nobody else detaches or changes them.
+pub fn check_own(interface: &Doc) -> Result<(), AwsError> {
+    match interface["spec"]["requesterManaged"] == true {
+        true => Err(AwsError::new("AuthFailure", "You do not have permission to access the specified resource.").with_status(403)),
+        false => Ok(()),
     }
 }
 

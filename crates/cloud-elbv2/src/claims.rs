@@ -99,21 +99,25 @@ impl Maker<'_> {
         }
     }
 
-    /// Gives back a claim that this id has; another's stays.
     pub async fn release(&self, claim: &Claim<'_>, id: &str) -> Result<(), Status> {
-        let name = claim.record_name();
-        let Some(found) = self.client.find(NAMES, self.namespace, &name).await? else { return Ok(()) };
-        let found = found.to_doc();
-        if found["spec"]["id"] != id {
-            return Ok(());
-        }
-        let text = |member: &str| found["metadata"][member].as_str().map(str::to_owned);
-        let preconditions = Preconditions { uid: text("uid"), resource_version: text("resourceVersion") };
-        let options = DeleteOptions { preconditions, ..DeleteOptions::default() };
-        match self.client.delete(NAMES, self.namespace, &name, options).await {
-            Err(status) if !matches!(status.reason, Reason::NotFound | Reason::Conflict) => Err(status),
-            _ => Ok(()),
-        }
+        release(self.client, self.namespace, claim, id).await
+    }
+}
+
+/// Gives back a claim that this id has; another's stays.
+pub async fn release(client: &Client, namespace: &str, claim: &Claim<'_>, id: &str) -> Result<(), Status> {
+    let name = claim.record_name();
+    let Some(found) = client.find(NAMES, namespace, &name).await? else { return Ok(()) };
+    let found = found.to_doc();
+    if found["spec"]["id"] != id {
+        return Ok(());
+    }
+    let text = |member: &str| found["metadata"][member].as_str().map(str::to_owned);
+    let preconditions = Preconditions { uid: text("uid"), resource_version: text("resourceVersion") };
+    let options = DeleteOptions { preconditions, ..DeleteOptions::default() };
+    match client.delete(NAMES, namespace, &name, options).await {
+        Err(status) if !matches!(status.reason, Reason::NotFound | Reason::Conflict) => Err(status),
+        _ => Ok(()),
     }
 }
 

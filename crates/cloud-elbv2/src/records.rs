@@ -32,6 +32,8 @@ pub const LOAD_BALANCER_LABEL: &str = "elbv2.pilothouse.dev/load-balancer";
 pub const STACK_LABEL: &str = "elbv2.pilothouse.dev/stack";
 /// Keeps a LoadBalancer until its interfaces, listeners and loopback address are gone; every creator sets it.
 pub const LOAD_BALANCER_FINALIZER: &str = "elbv2.pilothouse.dev/load-balancer";
+/// Keeps a TargetGroup until its name is given back; every creator sets it.
+pub const TARGET_GROUP_FINALIZER: &str = "elbv2.pilothouse.dev/target-group";
 /// Keeps a LoadBalancer until nothing of it is left on its host. The agent sets it before it makes anything, and takes it
 /// away.
 pub const AGENT_FINALIZER: &str = "agent.pilothouse.dev/load-balancer";

@@ -8,7 +8,6 @@ use apiserver::{
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
-use controllers::{KindFacts, NodeNames};
 use meta::User;
 use controllers::{KindFacts, LoadBalancers, NodeNames};
 use meta::time::SharedClock;
@@ -126,14 +125,6 @@ impl ControlPlane {
     }
 
     /// Starts what makes the cluster's objects true, and what gives its pods nodes.
-    pub fn start_controllers(
-        &self,
-        kinds: Arc<[KindFacts]>,
-        keys: &Keys,
-        node_names: Option<Arc<dyn NodeNames>>,
-        clock: &SharedClock,
-    ) {
-    /// Starts what makes the cluster's objects true.
     pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, cloud: Cloud, clock: &SharedClock) {
         let server = self.server.clone();
         let informers = controllers::start(controllers::Context {

@@ -9,10 +9,11 @@ use aws_wire::InstanceType;
 use client::Resource;
 use cloud_ec2::InstanceState;
 use cloud_sts::InstanceSessions;
-use controllers::NodeNames;
+use controllers::{NodeNames, Presence};
 use meta::Doc;
 use reconcile::{Informer, Informers};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub const INSTANCES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "instances");
 const NETWORK_INTERFACES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "networkinterfaces");
@@ -80,6 +81,7 @@ pub fn forget_names(info: &ServiceInfo) -> std::io::Result<()> {
 pub struct InstanceIndex {
     instances: Arc<Informer>,
     interfaces: Arc<Informer>,
+    ends: watch::Receiver<()>,
 }
 
 const BY_ID: &str = "cluster-instance-id";
@@ -91,7 +93,13 @@ impl InstanceIndex {
         instances.add_index(BY_ID, |instance| vec![instance.meta.name.clone()]);
         interfaces
             .add_index(BY_INSTANCE, |interface| text(&interface.to_doc(), "/spec/attachment/instanceId").into_iter().collect());
-        Self { instances, interfaces }
+        let (ended, ends) = watch::channel(());
+        instances.on_change(move |change| {
+            if change.new.as_ref().is_none_or(|instance| has_ended(&instance.to_doc())) {
+                ended.send_replace(());
+            }
+        });
+        Self { instances, interfaces, ends }
     }
 
     /// What its node is called, unless EC2 has ended it: its name may soon be another's.
@@ -119,6 +127,15 @@ fn text(doc: &Doc, pointer: &str) -> Option<String> {
     doc.pointer(pointer)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
+fn has_ended(record: &Doc) -> bool {
+    InstanceState::of(record) == InstanceState::Terminated
+}
+
+/// `i-...` of `aws:///<zone>/i-...`.
+fn instance_of(provider_id: &str) -> Option<&str> {
+    provider_id.strip_prefix("aws://")?.rsplit('/').next().filter(|id| id.starts_with("i-"))
+}
+
 impl NodeNames for InstanceIndex {
     /// The session says which instance asks: two VPCs may each have a node of one name.
     fn names(&self, node: &str, session: &str) -> Option<Vec<String>> {
@@ -127,5 +144,37 @@ impl NodeNames for InstanceIndex {
             names.push(node.to_owned());
             names
         })
+    }
+
+    fn presence(&self, provider_id: &str) -> Presence {
+        let Some(id) = instance_of(provider_id) else { return Presence::Foreign };
+        if !self.instances.is_synced() {
+            return Presence::Pending;
+        }
+        match self.instances.indexed(BY_ID, id).first() {
+            Some(record) if !has_ended(&record.to_doc()) => Presence::Exists,
+            _ => Presence::Gone,
+        }
+    }
+
+    fn ends(&self) -> watch::Receiver<()> {
+        self.ends.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn provider_ids_name_instances() {
+        for (provider_id, instance) in [
+            ("aws:///us-east-1a/i-0abc", Some("i-0abc")),
+            ("aws:///us-east-1a/fargate-10.0.0.1", None),
+            ("kind://docker/kind/worker", None),
+            ("", None),
+        ] {
+            assert_eq!(instance_of(provider_id), instance, "{provider_id}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What controllers are handed.
 
 use crate::certificates::NodeNames;
-use crate::workloads::Pods;
 use crate::service_load_balancer::LoadBalancers;
+use crate::workloads::Pods;
 use auth::pki::CertificateAuthority;
 use client::{Client, Resource};
 use meta::time::SharedClock;
@@ -50,6 +50,7 @@ pub(crate) const NODES: Resource = Resource::new("", "v1", "nodes");
 pub(crate) const SERVICES: Resource = Resource::new("", "v1", "services");
 pub(crate) const ENDPOINTS: Resource = Resource::new("", "v1", "endpoints");
 pub(crate) const ENDPOINT_SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpointslices");
+pub(crate) const LEASES: Resource = Resource::new("coordination.k8s.io", "v1", "leases");
 pub(crate) const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 pub(crate) const CLUSTER_ROLES: Resource = Resource::new("rbac.authorization.k8s.io", "v1", "clusterroles");
 

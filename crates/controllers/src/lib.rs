@@ -3,11 +3,15 @@
 //! **Invariant**: a controller acts through the API only, with the permissions of its bootstrap role.
 
 mod certificates;
+mod cloud_node_lifecycle;
 mod clusterrole_aggregation;
 mod context;
-mod deployment;
 mod controller_revisions;
+mod cron_job;
 mod daemon_set;
+mod deployment;
+mod disruption;
+mod disruption_target;
 mod endpoint_slice;
 mod endpoint_slice_mirroring;
 mod endpoints;
@@ -16,15 +20,19 @@ mod job;
 mod kinds;
 mod namespace;
 mod replica_set;
+mod node_lifecycle;
+mod nodes;
+mod pod_gc;
 mod root_ca;
 mod service_account;
+mod service_load_balancer;
+mod service_pods;
 mod stateful_set;
 mod ttl_after_finished;
-mod service_pods;
+mod taint_eviction;
 mod workloads;
-mod service_load_balancer;
 
-pub use certificates::NodeNames;
+pub use certificates::{NodeNames, Presence};
 pub use context::{ClientFor, Context, KindFacts};
 pub use service_load_balancer::{
     Change, Ensured, HealthCheck, Hear, Listener, LoadBalancer, LoadBalancers, Removed, ServiceKey, State, Target, TargetGroup,
@@ -53,12 +61,18 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
     Entry { name: daemon_set::NAME, start: daemon_set::start },
     Entry { name: job::NAME, start: job::start },
+    Entry { name: cron_job::NAME, start: cron_job::start },
     Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
     Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
     Entry { name: endpoints::NAME, start: endpoints::start },
     Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
     Entry { name: service_load_balancer::NAME, start: service_load_balancer::start },
     Entry { name: stateful_set::NAME, start: stateful_set::start },
+    Entry { name: node_lifecycle::NAME, start: node_lifecycle::start },
+    Entry { name: taint_eviction::NAME, start: taint_eviction::start },
+    Entry { name: cloud_node_lifecycle::NAME, start: cloud_node_lifecycle::start },
+    Entry { name: pod_gc::NAME, start: pod_gc::start },
+    Entry { name: disruption::NAME, start: disruption::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

@@ -59,6 +59,7 @@ pub struct Image {
     pub working_dir: String,
     pub user: String,
     pub stop_signal: String,
+    /// Not to be removed to make room.
     pub pinned: bool,
 }
 
@@ -69,8 +70,8 @@ pub trait ImageService: Send + Sync + 'static {
     /// Takes what is missing from the registry. Pulls of one image by several callers are one pull.
     async fn pull_image(&self, name: &str, credentials: Option<&Credentials>) -> Result<Image, PullError>;
     async fn list_images(&self) -> Result<Vec<Image>, PullError>;
-    /// By id or by any of its names; an image that is not here is no error. Layers that a container still uses stay until
-    /// it is gone.
+    /// By id or by any of its names, all of them. An image that is not here is no error; one that a container stands on is
+    /// not removed.
     async fn remove_image(&self, id: &str) -> Result<(), PullError>;
     /// Used and free bytes of the file system that holds the store.
     async fn file_system(&self) -> Result<(u64, u64), PullError>;

@@ -172,8 +172,7 @@ fn detected(
 /// Images that may go with their sizes: the longest unused first, then the oldest.
 fn unused<'a>(records: impl Iterator<Item = (&'a String, &'a Record)>, min_age_s: i64, now: Time) -> Vec<(String, u64)> {
     let old = |record: &Record| record.detected.is_none_or(|then| now.seconds_since(then) >= min_age_s);
-    let mut unused: Vec<_> =
-        records.filter(|(_, record)| !record.pinned && record.used != Some(now) && old(record)).collect();
+    let mut unused: Vec<_> = records.filter(|(_, record)| !record.pinned && record.used != Some(now) && old(record)).collect();
     unused.sort_by_key(|(id, record)| (record.used, record.detected, *id));
     unused.into_iter().map(|(id, record)| (id.clone(), record.size)).collect()
 }

@@ -1,6 +1,7 @@
 //! Speaks to the kernel: namespaces, sockets inside them, cgroups and processes. Knows nothing of Kubernetes or AWS.
 
 pub mod cgroup;
+pub mod conntrack;
 pub mod disk;
 pub mod inotify;
 pub mod link;

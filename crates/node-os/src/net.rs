@@ -4,8 +4,9 @@
 
 use crate::netns::NetNs;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::os::fd::{FromRawFd, IntoRawFd};
+use std::sync::{Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 /// As upstream's listeners; the kernel lowers it to its own limit.
@@ -44,6 +45,36 @@ impl NetNs {
         let fd = self.run(|| Ok(socket(family, SockType::Stream, flags, None)?))?;
         // SAFETY: the descriptor was just made as a non-blocking TCP socket, and its ownership goes over.
         Ok(unsafe { TcpSocket::from_raw_fd(fd.into_raw_fd()) })
+    }
+}
+
+/// As many sockets are made whenever a [`Dialer`] has none left.
+const SOCKETS: usize = 32;
+
+/// Dials from inside a namespace again and again. To enter one takes longer than a connection: sockets are made in advance.
+pub struct Dialer {
+    namespace: NetNs,
+    ready: Mutex<Vec<TcpSocket>>,
+}
+
+impl Dialer {
+    pub fn new(namespace: NetNs) -> Self {
+        Self { namespace, ready: Mutex::default() }
+    }
+
+    pub async fn connect_tcp(&self, address: SocketAddrV4) -> io::Result<TcpStream> {
+        connect(self.take()?, address.into()).await
+    }
+
+    fn take(&self) -> io::Result<TcpSocket> {
+        // A panic elsewhere leaves only whole sockets in it.
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = ready.pop() {
+            return Ok(socket);
+        }
+        let made: Vec<TcpSocket> = self.namespace.run(|| (0..SOCKETS).map(|_| TcpSocket::new_v4()).collect())?;
+        ready.extend(made);
+        ready.pop().ok_or_else(|| io::Error::other("no socket was made"))
     }
 }
 

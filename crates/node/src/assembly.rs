@@ -15,6 +15,7 @@ use agent::instances::{IMAGES_SOCKET, NODE_FILE, NodeFile};
 use client::Client;
 use client_http::HttpTransport;
 use images::RemoteImages;
+use ipnet::Ipv4Net;
 use kubelet::Config;
 use kubelet::server::ServingCertificate;
 use meta::SystemClock;
@@ -64,7 +65,11 @@ pub struct Node {
     pub informers: Arc<Informers>,
     /// Where the cluster's names are answered.
     pub cluster_dns: Ipv4Addr,
+    /// Where Services have their addresses from.
+    pub service_cidr: Ipv4Net,
     pub clock: SharedClock,
+    /// Everything of the instance.
+    pub cgroup: Cgroup,
     pub containers: Arc<Embedded>,
     pub images: Arc<RemoteImages>,
     pub network: Arc<PodAddresses>,
@@ -101,7 +106,7 @@ impl Node {
         let client = Client::new(Arc::new(HttpTransport::new(transport).map_err(NodeError::Setup)?));
         let root = directory.join("root");
         let config = settings(&identity, &user_data, &file, &root, &version);
-        names::write_resolver(&root, &identity).map_err(at(&root))?;
+        names::write_files(&root, &identity).map_err(at(&root))?;
         let containers = Arc::new(containers(directory, &file, &clock, &runtime)?);
         let pods = Arc::new(pod_network(directory, &file, &identity, imds, credentials, &clock)?);
         let certificate = Arc::new(ServingCertificate::default());
@@ -119,8 +124,10 @@ impl Node {
             identity,
             informers: Informers::new(client.clone(), runtime.tasks.clone(), runtime.stop.clone()),
             cluster_dns: user_data.cluster_dns,
+            service_cidr: user_data.service_cidr,
             client,
             clock,
+            cgroup: Cgroup::new(&file.cgroup),
             containers,
             images: Arc::new(RemoteImages::new(directory.join(IMAGES_SOCKET))),
             network: Arc::new(PodAddresses(pods.clone())),

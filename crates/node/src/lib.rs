@@ -1,5 +1,5 @@
 //! Composition of a node process: who this node is, by the instance metadata service and its role; then the kubelet,
-//! what it stands on, and the cluster's names.
+//! what it stands on, the cluster's names and its Services.
 //!
 //! **Invariant**: the agent tells this process where it is and what hardware it has. Everything about its cluster comes
 //! from user data, everything it may do from its instance role.
@@ -11,6 +11,7 @@ mod credentials;
 mod imds;
 mod names;
 mod network;
+mod services;
 mod serving;
 mod settings;
 mod start;

@@ -29,10 +29,17 @@ impl Node {
     }
 }
 
-/// The node's own `/etc/resolv.conf`, as its DHCP lease would have it. Pods of its network use it too.
-pub fn write_resolver(root: &Path, identity: &Identity) -> io::Result<()> {
+/// As Amazon Linux has it.
+const HOSTS: &str = "127.0.0.1\tlocalhost localhost.localdomain localhost4 localhost4.localdomain4\n\
+                     ::1\tlocalhost6 localhost6.localdomain6\n";
+
+/// The node's own `/etc/hosts`, and its `/etc/resolv.conf` as its DHCP lease would have it. Pods of its network use them too.
+pub fn write_files(root: &Path, identity: &Identity) -> io::Result<()> {
     let etc = root.join("etc");
     fs::create_dir_all(&etc)?;
+    if !etc.join("hosts").exists() {
+        fs::write(etc.join("hosts"), HOSTS)?;
+    }
     fs::write(etc.join("resolv.conf"), resolv_conf(&identity.private_dns_name, identity.vpc))
 }
 

@@ -3,6 +3,8 @@
 use crate::imds::{Imds, ImdsError};
 use crate::user_data::NodeConfig;
 use agent::instances::{Machine, NodeFile};
+use kubelet::eviction::EvictionSettings;
+use kubelet::image_gc::ImageGcPolicy;
 use kubelet::{Capacity, Config, SystemInfo};
 use meta::Doc;
 use std::net::IpAddr;
@@ -81,6 +83,11 @@ pub fn settings(identity: &Identity, node: &NodeConfig, file: &NodeFile, root: &
     if let Some(bytes) = node.kubelet["containerLogMaxSize"].as_str().and_then(bytes) {
         config.container_log_max_bytes = bytes;
     }
+    match EvictionSettings::from_config(&node.kubelet) {
+        Ok(eviction) => config.eviction = eviction,
+        Err(error) => tracing::warn!(error, "user data says nothing usable of evictions: as on every EKS node"),
+    }
+    config.image_gc = image_gc(&node.kubelet);
     config.kubelet_version = version.to_owned();
     config.system = system(&identity.instance_id);
     config
@@ -93,6 +100,17 @@ fn capacity(machine: &Machine, kubelet: &Doc) -> Capacity {
         memory_bytes: machine.memory_bytes,
         ephemeral_bytes: CAPACITY_TYPE_VOLUME_BYTES,
         pods: asked.unwrap_or_else(|| max_pods(machine)),
+    }
+}
+
+fn image_gc(kubelet: &Doc) -> ImageGcPolicy {
+    let policy = ImageGcPolicy::default();
+    let percent = |field: &str, default: u64| kubelet[field].as_u64().filter(|percent| *percent <= 100).unwrap_or(default);
+    let age = kubelet["imageMinimumGCAge"].as_str().and_then(kubelet::eviction::seconds);
+    ImageGcPolicy {
+        high_percent: percent("imageGCHighThresholdPercent", policy.high_percent),
+        low_percent: percent("imageGCLowThresholdPercent", policy.low_percent),
+        min_age_s: age.unwrap_or(policy.min_age_s),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::assembly::{Node, NodeError};
 use kubelet::environment::ApiEnvironment;
+use kubelet::eviction::HostStats;
 use kubelet::probes::{Attempts, Probes};
 use kubelet::server::{ApiAuth, KubeletServer, NamespaceDialer, ServerParts, server_config};
 use kubelet::volumes::NodeVolumes;
@@ -19,6 +20,7 @@ impl Node {
     pub async fn start(&self) -> Result<(), NodeError> {
         let namespace = NetNs::current().map_err(failed)?;
         self.answer_names(&namespace).await?;
+        self.lead_services(&namespace);
         let events = Events::start(self.client.clone(), &self.config.node_name, self.clock.clone(), &self.runtime);
         let attempts = Attempts { runtime: self.containers.clone(), network: namespace.clone() };
         let parts = Parts {
@@ -31,7 +33,8 @@ impl Node {
             clock: self.clock.clone(),
             events,
         };
-        let kubelet = Kubelet::new(self.config.clone(), self.client.clone(), parts);
+        let stats = HostStats::new(&self.config, self.cgroup.clone(), self.images.clone());
+        let kubelet = Kubelet::new(self.config.clone(), self.client.clone(), parts).with_stats(Arc::new(stats));
         self.serve(&kubelet, &namespace)?;
         kubelet.run(&self.runtime);
         Ok(())

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::Ipv4Net;
 use meta::Doc;
 use serde::Deserialize;
 use serde_json::json;
@@ -69,6 +70,7 @@ pub struct NodeConfig {
     pub certificate_authority_pem: String,
     /// The tenth address of the service range, as EKS's AMIs set it.
     pub cluster_dns: Ipv4Addr,
+    pub service_cidr: Ipv4Net,
     /// A KubeletConfiguration's fields that differ from EKS's.
     pub kubelet: Doc,
     pub labels: BTreeMap<String, String>,
@@ -98,6 +100,8 @@ impl NodeConfig {
             address(&authority).ok_or_else(|| invalid("spec.cluster.apiServerEndpoint", "not https:// and an address"))?;
         let pem = STANDARD.decode(certificate_authority.trim()).map_err(|e| invalid("spec.cluster.certificateAuthority", e))?;
         let pem = String::from_utf8(pem).map_err(|e| invalid("spec.cluster.certificateAuthority", e))?;
+        let no_range = || invalid("spec.cluster.cidr", "no IPv4 range");
+        let service_cidr: Ipv4Net = cidr.parse().map_err(|_| no_range())?;
         let mut labels = BTreeMap::new();
         let mut taints = Vec::new();
         for flag in &spec.kubelet.flags {
@@ -112,7 +116,8 @@ impl NodeConfig {
             server,
             authority,
             certificate_authority_pem: pem,
-            cluster_dns: cluster_dns(&cidr).ok_or_else(|| invalid("spec.cluster.cidr", "no IPv4 range"))?,
+            cluster_dns: cluster_dns(service_cidr).ok_or_else(no_range)?,
+            service_cidr,
             kubelet: spec.kubelet.config,
             labels,
             taints,
@@ -128,9 +133,8 @@ fn address(authority: &str) -> Option<(IpAddr, u16)> {
 }
 
 /// `10.100.0.0/16` -> `10.100.0.10`
-fn cluster_dns(cidr: &str) -> Option<Ipv4Addr> {
-    let network: Ipv4Addr = cidr.split_once('/')?.0.parse().ok()?;
-    Some(Ipv4Addr::from((u32::from(network) & !0xff).checked_add(10)?))
+fn cluster_dns(cidr: Ipv4Net) -> Option<Ipv4Addr> {
+    Some(Ipv4Addr::from((u32::from(cidr.addr()) & !0xff).checked_add(10)?))
 }
 
 fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {

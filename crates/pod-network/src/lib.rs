@@ -9,3 +9,4 @@ mod wiring;
 
 pub use network::{Config, Error, PodNetwork};
 pub use source::{AddressSource, Interface, Limits, SourceError};
+pub use wiring::LINK_PREFIX;

@@ -21,7 +21,7 @@ const MAIN_TABLE: u32 = node_os::link::MAIN_TABLE;
 const TO_POD_PRIORITY: u32 = 512;
 const FROM_POD_PRIORITY: u32 = 1536;
 /// What the links of pods begin with in the node's namespace.
-const PREFIX: &str = "eni";
+pub const LINK_PREFIX: &str = "eni";
 
 /// The node's side of every pod's link.
 pub struct Wiring {
@@ -33,7 +33,7 @@ pub fn link_name(sandbox: &str) -> String {
     // FNV-1a, of which 44 bits are kept.
     let hash =
         sandbox.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{PREFIX}{:011x}", hash & 0xfff_ffff_ffff)
+    format!("{LINK_PREFIX}{:011x}", hash & 0xfff_ffff_ffff)
 }
 
 impl Wiring {
@@ -111,7 +111,7 @@ impl Wiring {
     /// Names of the pods' links that are there.
     pub async fn present(&self) -> io::Result<Vec<String>> {
         let names = self.links.list().await?.into_iter().map(|link| link.name);
-        Ok(names.filter(|name| name.starts_with(PREFIX)).collect())
+        Ok(names.filter(|name| name.starts_with(LINK_PREFIX)).collect())
     }
 
     pub async fn remove(&self, link: &str) -> io::Result<()> {

@@ -158,6 +158,11 @@ impl Informer {
         self.synced.subscribe().wait_for(|done| *done).await.expect("the informer outlives its waiters");
     }
 
+    /// Whether the first list has been taken in: before that, what is not there may only not be known yet.
+    pub fn is_synced(&self) -> bool {
+        *self.synced.borrow()
+    }
+
     /// Resolves once the cache holds every change of the kind up to `revision`, and the handlers have seen them: how a
     /// writer waits for its own write.
     pub async fn reached(&self, revision: u64) {

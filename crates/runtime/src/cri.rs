@@ -35,6 +35,9 @@ pub struct SandboxConfig {
     pub hostname: String,
     /// Share the node's network namespace instead of having one.
     pub host_network: bool,
+    /// Share the machine's processes, and its System V objects and message queues.
+    pub host_pid: bool,
+    pub host_ipc: bool,
     /// One PID namespace for all containers of the pod.
     pub share_process_namespace: bool,
     /// `/kubepods/burstable/pod<uid>`, beneath the node's own cgroup.

@@ -41,6 +41,17 @@ const READONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/s
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SHM_BYTES: &str = "size=65536k";
 
+/// Whose processes a container sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processes {
+    Own,
+    /// Those of all containers of its pod.
+    Pod {
+        first: u32,
+    },
+    Machine,
+}
+
 /// What a specification depends on besides the container itself.
 pub struct Surroundings<'a> {
     pub identity: &'a Identity,
@@ -49,18 +60,17 @@ pub struct Surroundings<'a> {
     pub cgroup: &'a Path,
     /// What this machine lets any process have, without `CAP_`.
     pub available_capabilities: &'a [String],
-    /// Of the process namespace that the pod's containers share.
-    pub first_process: Option<u32>,
+    pub processes: Processes,
 }
 
 pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<Value> {
     let security = &container.security;
     let capabilities = capabilities(container, around.available_capabilities);
-    let processes = match around.first_process {
-        Some(pid) => json!({"type": "pid", "path": format!("/proc/{pid}/ns/pid")}),
-        None => json!({"type": "pid"}),
+    let namespaces = match around.processes {
+        Processes::Own => json!([{"type": "mount"}, {"type": "pid"}]),
+        Processes::Pod { first } => json!([{"type": "mount"}, {"type": "pid", "path": format!("/proc/{first}/ns/pid")}]),
+        Processes::Machine => json!([{"type": "mount"}]),
     };
-    let namespaces = json!([{"type": "mount"}, processes]);
     let devices =
         if security.privileged { json!([{"allow": true, "access": "rwm"}]) } else { json!([{"allow": false, "access": "rwm"}]) };
     let mut linux = json!({
@@ -77,7 +87,7 @@ pub fn build(container: &ContainerConfig, around: &Surroundings<'_>) -> Result<V
         }
     }
     let mut standard = standard_mounts(container);
-    if around.first_process.is_some() {
+    if matches!(around.processes, Processes::Pod { .. }) {
         // The library finds out what to mount there from /proc/<its own pid>, which is another's in a shared namespace.
         standard.retain(|mount| mount["type"] != "cgroup");
     }
@@ -318,7 +328,7 @@ mod tests {
             rootfs: Path::new("/r"),
             cgroup: Path::new("p/c"),
             available_capabilities: &[],
-            first_process: None,
+            processes: Processes::Own,
         };
         let spec = build(&asked, &around).expect("a specification");
         let at_shm: Vec<&Value> =

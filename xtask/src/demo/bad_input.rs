@@ -48,6 +48,17 @@ fn eks(world: &mut World) -> Result<()> {
         ),
         ("aws ec2 describe-vpcs --vpc-ids vpc-0badbadbadbadbad0", "InvalidVpcID.NotFound", "vpc-0badbadbadbadbad0"),
         ("aws iam get-role --role-name nosuch", "NoSuchEntity", "nosuch"),
+        ("aws elbv2 describe-load-balancers --names nosuch", "LoadBalancerNotFound", "One or more load balancers not found"),
+        (
+            "aws elbv2 create-load-balancer --name web --type application --subnets ${SUBNETS%%,*}",
+            "OperationNotPermitted",
+            "A load balancer of type 'application' is not supported",
+        ),
+        (
+            "aws elbv2 create-load-balancer --name web --type network --subnets subnet-0badbadbadbadbad0",
+            "SubnetNotFound",
+            "subnet-0badbadbadbadbad0",
+        ),
     ];
     for (line, code, text) in refusals {
         world.fails(line)?.says(&[&format!("An error occurred ({code})"), text])?;

@@ -74,3 +74,71 @@ async fn status(route: &Route, tls: bool, path: &str) -> io::Result<u16> {
     let name = rustls::pki_types::ServerName::IpAddress(route.to.ip().into());
     status_of(connect_tls(&dial, &config, &name).await?, request).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// What a target does with each connection.
+    #[derive(Clone, Copy)]
+    enum Target {
+        Absent,
+        Silent,
+        Says(&'static str),
+    }
+
+    async fn serve(listener: TcpListener, says: &str) {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut asked = [0; 512];
+            let length = stream.read(&mut asked).await.expect("a question");
+            let asked = String::from_utf8_lossy(&asked[..length]);
+            // A check by TCP asks nothing.
+            assert!(asked.is_empty() || asked.starts_with("GET /healthz HTTP/1.1") && asked.contains(USER_AGENT), "{asked}");
+            drop(stream.write_all(says.as_bytes()).await); // who asked may have gone
+        }
+    }
+
+    async fn outcome(target: Target, check: &HealthCheck) -> Outcome {
+        let home = Ipv4Addr::LOCALHOST;
+        let listener = TcpListener::bind((home, 0)).await.expect("a listener");
+        let to = listener.local_addr().expect("an address");
+        let route = Route { router: NetNs::current().expect("the test's own"), from: home, to };
+        match target {
+            Target::Absent => {
+                drop(listener);
+                attempt(&route, check).await
+            }
+            Target::Silent => attempt(&route, check).await,
+            Target::Says(text) => tokio::select! {
+                outcome = attempt(&route, check) => outcome,
+                () = serve(listener, text) => unreachable!("it serves for ever"),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn outcomes() {
+        let timeout = Duration::from_millis(500);
+        let tcp = HealthCheck { timeout, ..HealthCheck::default() };
+        let protocol = CheckProtocol::Http { tls: false, path: "/healthz".into(), codes: vec![200..=299, 404..=404] };
+        let http = HealthCheck { protocol, ..tcp.clone() };
+        let failed = Outcome::Failed;
+        for (check, target, expected) in [
+            (&tcp, Target::Silent, Outcome::Passed),
+            (&tcp, Target::Absent, failed(Failure::FailedHealthChecks)),
+            (&http, Target::Absent, failed(Failure::FailedHealthChecks)),
+            (&http, Target::Silent, failed(Failure::Timeout)),
+            (&http, Target::Says("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n"), Outcome::Passed),
+            (&http, Target::Says("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"), Outcome::Passed),
+            (&http, Target::Says("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n"), failed(Failure::ResponseCodeMismatch(302))),
+            (&http, Target::Says("SSH-2.0-OpenSSH_9.2\r\n"), failed(Failure::FailedHealthChecks)),
+            (&http, Target::Says(""), failed(Failure::FailedHealthChecks)),
+        ] {
+            assert_eq!(outcome(target, check).await, expected, "{check:?}");
+        }
+    }
+}

@@ -8,19 +8,20 @@ use super::host::{Entry, HostAccess};
 use super::hosts_file::HostsFile;
 use super::prober::{Probe, Probers};
 use super::records::{FINALIZER, LoadBalancer, Places, TargetGroup, is_held};
+use super::router::{Router, Routers};
 use super::rules::Rules;
 use super::sources::{LOAD_BALANCERS, Sources, TARGET_GROUPS, VpcRecords};
 use super::status::{remembered, report};
 use super::table::Tables;
-use crate::vpc::{Place, Serving, is_deleting, names, text};
+use crate::vpc::{Place, Serving, is_deleting, text};
 use client::{Client, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, Reason};
-use node_os::netns::NetNs;
 use parking_lot::Mutex;
 use reconcile::{Controller, Error, Informers, Next, Runtime};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub struct LoadBalancers {
     config: Config,
     sources: Sources,
     probers: Probers,
+    routers: Routers,
     tables: Tables,
     host: HostAccess,
     /// What was last said of what does not work, by VPC: it is said once.
@@ -56,12 +58,13 @@ impl LoadBalancers {
         let controller = sources.wake(Controller::new("load-balancer", runtime));
         let queue = controller.queue().clone();
         let instance = config.place.instance.clone();
-        let hosts = config.hosts_file.clone().map(|path| HostsFile { path, instance });
+        let hosts = config.hosts_file.clone().map(|path| HostsFile { path, instance: instance.clone() });
         let balancers = Arc::new(Self {
             client,
             config,
             sources,
             probers: Probers::new(runtime, Arc::new(move |vpc| queue.add(vpc.to_owned()))),
+            routers: Routers::new(&instance),
             tables: Tables::default(),
             host: HostAccess::new(hosts, runtime),
             complaints: Mutex::default(),
@@ -97,29 +100,25 @@ impl LoadBalancers {
         seen.health = self.probers.ensure(vpc, wanted);
         let choice = choose(seen);
         let mut entries = Vec::new();
-        if let Some((router, inode)) = &router {
+        if let Some(router) = &router {
             let rules = (!seen.balancers.is_empty()).then(|| Rules::of(&choice));
-            self.tables.ensure(vpc, (router, *inode), rules).await.map_err(|error| error.to_string())?;
+            self.tables.ensure(vpc, router, rules).await.map_err(|error| error.to_string())?;
             entries.extend(seen.balancers.iter().filter_map(|balancer| entry(balancer, &choice.names, router)));
         }
         self.config.serving.name_load_balancers(vpc, choice.names);
         Ok(entries)
     }
 
-    /// With its number. None while nothing of a load balancer can be in it.
-    fn router(&self, vpc: &str, records: &VpcRecords, seen: &Seen) -> std::io::Result<Option<(NetNs, u64)>> {
+    /// None while nothing of a load balancer can be in it.
+    fn router(&self, vpc: &str, records: &VpcRecords, seen: &Seen) -> io::Result<Option<Router>> {
         if records.balancers.is_empty() {
             return Ok(None);
         }
-        let has_addresses = seen.balancers.iter().any(|balancer| !balancer.zones.is_empty());
-        match NetNs::named(&names::of(&self.config.place.instance, vpc)) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !has_addresses => Ok(None),
-            Err(error) => Err(error),
-            Ok(router) => {
-                let inode = router.inode()?;
-                Ok(Some((router, inode)))
-            }
+        let router = self.routers.find(vpc)?;
+        if router.is_none() && seen.balancers.iter().any(|balancer| !balancer.zones.is_empty()) {
+            return Err(io::ErrorKind::NotFound.into());
         }
+        Ok(router)
     }
 
     async fn tell_of_targets(&self, records: &VpcRecords, seen: &Seen) -> Result<Next, Error> {
@@ -208,7 +207,7 @@ fn seen(records: &VpcRecords) -> Seen {
 }
 
 /// The checks of all targets that get traffic, each from an address of a load balancer, one in the target's zone if there is.
-fn probes(records: &VpcRecords, seen: &Seen, (router, inode): &(NetNs, u64)) -> BTreeMap<Backend, Probe> {
+fn probes(records: &VpcRecords, seen: &Seen, router: &Router) -> BTreeMap<Backend, Probe> {
     let mut probes = BTreeMap::new();
     for (balancer, listener) in seen.balancers.iter().flat_map(|one| one.listeners.iter().map(move |listener| (one, listener))) {
         let Some(group) = seen.groups.get(&listener.group) else { continue };
@@ -219,8 +218,8 @@ fn probes(records: &VpcRecords, seen: &Seen, (router, inode): &(NetNs, u64)) -> 
             let Some(from) = near.or_else(|| balancer.zones.values().next()) else { continue };
             let to = (backend.address, group.check.port.unwrap_or(target.port)).into();
             probes.entry(backend).or_insert_with(|| Probe {
-                route: Route { router: router.clone(), from: *from, to },
-                router: *inode,
+                route: Route { router: router.namespace.clone(), from: *from, to },
+                router: router.inode,
                 check: group.check.clone(),
                 remembered: record.map_or(State::Initial, |doc| remembered(&doc["status"]["targets"], target)),
             });
@@ -230,8 +229,8 @@ fn probes(records: &VpcRecords, seen: &Seen, (router, inode): &(NetNs, u64)) -> 
 }
 
 /// None without an address on the host or in the VPC.
-fn entry(balancer: &LoadBalancer, names: &BTreeMap<String, Vec<Ipv4Addr>>, router: &NetNs) -> Option<Entry> {
+fn entry(balancer: &LoadBalancer, names: &BTreeMap<String, Vec<Ipv4Addr>>, router: &Router) -> Option<Entry> {
     let name = balancer.dns_name.to_lowercase();
     let addresses = names.get(&name).filter(|addresses| !addresses.is_empty())?.clone();
-    Some(Entry { loopback: balancer.loopback?, ports: balancer.tcp_ports(), router: router.clone(), addresses, name })
+    Some(Entry { loopback: balancer.loopback?, ports: balancer.tcp_ports(), dialer: router.dialer.clone(), addresses, name })
 }

@@ -2,19 +2,20 @@
 
 use super::host_listeners::{Destination, HostListeners};
 use super::hosts_file::{HostsFile, Names};
-use node_os::netns::NetNs;
+use node_os::net::Dialer;
 use reconcile::Runtime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// One load balancer on the host.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Entry {
     pub name: String,
     pub loopback: Ipv4Addr,
     pub ports: BTreeSet<u16>,
-    pub router: NetNs,
+    pub dialer: Arc<Dialer>,
     /// Inside the VPC.
     pub addresses: Vec<Ipv4Addr>,
 }
@@ -60,6 +61,6 @@ impl HostAccess {
 }
 
 fn destinations(entry: &Entry) -> impl Iterator<Item = (SocketAddr, Destination)> {
-    let destination = Destination { router: entry.router.clone(), addresses: entry.addresses.clone() };
+    let destination = Destination { dialer: entry.dialer.clone(), addresses: entry.addresses.clone() };
     entry.ports.iter().map(move |port| (SocketAddr::from((entry.loopback, *port)), destination.clone()))
 }

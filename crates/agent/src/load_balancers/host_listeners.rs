@@ -1,12 +1,12 @@
 //! The host's way to load balancers: a listener on a loopback address for each of their TCP ports. What connects there is
 //! handed on to the load balancer's address inside the VPC.
 
-use node_os::netns::NetNs;
+use node_os::net::Dialer;
 use parking_lot::Mutex;
 use reconcile::Runtime;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,9 +23,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 const BUFFER_BYTES: usize = 16 << 10;
 
 /// Where a listener leads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Destination {
-    pub router: NetNs,
+    /// In the router.
+    pub dialer: Arc<Dialer>,
     /// Of the load balancer, in turn.
     pub addresses: Vec<Ipv4Addr>,
 }
@@ -96,11 +97,11 @@ async fn accept(listener: TcpListener, port: u16, destination: Arc<Mutex<Destina
                 continue;
             }
         };
-        let Destination { router, addresses } = destination.lock().clone();
+        let Destination { dialer, addresses } = destination.lock().clone();
         let start = turn.fetch_add(1, Ordering::Relaxed);
         let stop = runtime.stop.clone();
         runtime.tasks.spawn(async move {
-            let forwarding = forward(client, &router, &addresses, start, port);
+            let forwarding = forward(client, &dialer, &addresses, start, port);
             if let Some(Err(error)) = stop.run_until_cancelled(forwarding).await {
                 tracing::debug!(%error, port, "a connection to a load balancer ended");
             }
@@ -109,8 +110,8 @@ async fn accept(listener: TcpListener, port: u16, destination: Arc<Mutex<Destina
     }
 }
 
-async fn forward(mut client: TcpStream, router: &NetNs, addresses: &[Ipv4Addr], start: usize, port: u16) -> io::Result<()> {
-    match dial(router, addresses, start, port).await {
+async fn forward(mut client: TcpStream, dialer: &Dialer, addresses: &[Ipv4Addr], start: usize, port: u16) -> io::Result<()> {
+    match dial(dialer, addresses, start, port).await {
         Ok(mut server) => {
             client.set_nodelay(true)?;
             tokio::io::copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER_BYTES, BUFFER_BYTES).await.map(drop)
@@ -124,15 +125,69 @@ async fn forward(mut client: TcpStream, router: &NetNs, addresses: &[Ipv4Addr], 
 }
 
 /// The first address, from the one whose turn it is, that takes the connection.
-async fn dial(router: &NetNs, addresses: &[Ipv4Addr], start: usize, port: u16) -> io::Result<TcpStream> {
+async fn dial(dialer: &Dialer, addresses: &[Ipv4Addr], start: usize, port: u16) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the load balancer has no address");
     for offset in 0..addresses.len() {
         let address = addresses[(start.wrapping_add(offset)) % addresses.len()];
-        match tokio::time::timeout(PATIENCE, router.connect_tcp((address, port).into())).await {
+        match tokio::time::timeout(PATIENCE, dialer.connect_tcp(SocketAddrV4::new(address, port))).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use node_os::netns::NetNs;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+    /// A client of the host.
+    async fn dial(at: SocketAddr) -> io::Result<TcpStream> {
+        NetNs::current()?.connect_tcp(at).await
+    }
+
+    #[tokio::test]
+    async fn connections_are_handed_on_whole() {
+        let runtime = Runtime::new();
+        let mut listeners = HostListeners::new(&runtime);
+        let server = TcpListener::bind((SERVER, 0)).await.expect("a server");
+        let port = server.local_addr().expect("an address").port();
+        let at = SocketAddr::from((Ipv4Addr::new(127, 64, 0, 9), port));
+        let dialer = Arc::new(Dialer::new(NetNs::current().expect("the test's own")));
+        // Nobody is at the first address: it is the next one's turn.
+        let wanted = |addresses: &[Ipv4Addr]| {
+            BTreeMap::from([(at, Destination { dialer: dialer.clone(), addresses: addresses.to_vec() })])
+        };
+        let both = [Ipv4Addr::new(127, 64, 0, 10), SERVER];
+        assert!(listeners.ensure(wanted(&both)).await.is_empty());
+        assert!(HostListeners::new(&runtime).ensure(wanted(&both)).await.len() == 1, "one listens there already");
+        let echo = async {
+            let (mut stream, _) = server.accept().await.expect("a connection");
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).await.expect("all of it");
+            said.reverse();
+            stream.write_all(&said).await.expect("answered");
+        };
+        let ask = async {
+            let mut stream = dial(at).await.expect("connected");
+            stream.write_all(&[b'a', b'b', b'c'].repeat(100_000)).await.expect("said");
+            stream.shutdown().await.expect("no more to say");
+            let mut heard = Vec::new();
+            stream.read_to_end(&mut heard).await.expect("all of it");
+            assert_eq!(heard, [b'c', b'b', b'a'].repeat(100_000));
+        };
+        tokio::join!(echo, ask);
+        drop(server);
+        let mut refused = dial(at).await.expect("the host's listener takes it");
+        let reset = refused.read(&mut [0; 1]).await.expect_err("nobody is behind it");
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+        assert!(listeners.ensure(BTreeMap::new()).await.is_empty());
+        assert!(dial(at).await.is_err(), "nobody listens any more");
+        runtime.shutdown().await;
+    }
 }

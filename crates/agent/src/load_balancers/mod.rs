@@ -13,6 +13,7 @@ mod host_listeners;
 mod hosts_file;
 mod prober;
 mod records;
+mod router;
 mod rules;
 mod sources;
 mod status;

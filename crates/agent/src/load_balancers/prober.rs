@@ -122,3 +122,69 @@ async fn first_check(probe: &Probe, due: Instant) -> Outcome {
         pause *= 2;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::health::Failure;
+    use super::*;
+    use node_os::netns::NetNs;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    fn probe(to: SocketAddr, interval_ms: u64) -> Probe {
+        let check = HealthCheck {
+            interval: Duration::from_millis(interval_ms),
+            timeout: Duration::from_millis(200),
+            healthy_threshold: 2,
+            unhealthy_threshold: 2,
+            ..HealthCheck::default()
+        };
+        let route = Route { router: NetNs::current().expect("the test's own"), from: Ipv4Addr::LOCALHOST, to };
+        Probe { route, router: 1, check, remembered: State::Initial }
+    }
+
+    #[tokio::test]
+    async fn changes_are_news_and_states_are_kept() {
+        let runtime = Runtime::new();
+        let (sender, mut news) = mpsc::channel(8);
+        let probers = Probers::new(&runtime, Arc::new(move |vpc| sender.try_send(vpc.to_owned()).expect("few changes")));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a listener");
+        let to = listener.local_addr().expect("an address");
+        let backend = Backend { group: "tg".into(), address: Ipv4Addr::LOCALHOST, port: to.port() };
+        let ensure = |interval_ms| {
+            let states = probers.ensure("vpc-1", BTreeMap::from([(backend.clone(), probe(to, interval_ms))]));
+            states[&backend].clone()
+        };
+        assert_eq!(ensure(20), State::Initial);
+        assert_eq!(news.recv().await.as_deref(), Some("vpc-1"));
+        assert_eq!(ensure(20), State::Healthy);
+        assert_eq!(ensure(30), State::Healthy, "another check of the same target");
+        drop(listener);
+        news.recv().await.expect("news");
+        assert_eq!(ensure(30), State::Unhealthy(Failure::FailedHealthChecks));
+        let _listener = TcpListener::bind(to).await.expect("a listener");
+        news.recv().await.expect("news");
+        assert_eq!(ensure(30), State::Healthy);
+        assert_eq!(probers.ensure("vpc-1", BTreeMap::new()), BTreeMap::new());
+        assert!(news.try_recv().is_err(), "passes are no news");
+        runtime.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn who_is_about_to_listen_is_not_kept_waiting() {
+        let runtime = Runtime::new();
+        let (sender, mut news) = mpsc::channel(1);
+        let probers = Probers::new(&runtime, Arc::new(move |vpc| sender.try_send(vpc.to_owned()).expect("one change")));
+        let reserved = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a listener");
+        let to = reserved.local_addr().expect("an address");
+        drop(reserved);
+        let backend = Backend { group: "tg".into(), address: Ipv4Addr::LOCALHOST, port: to.port() };
+        let wanted = || BTreeMap::from([(backend.clone(), probe(to, 3_600_000))]);
+        probers.ensure("vpc-1", wanted());
+        let _listener = TcpListener::bind(to).await.expect("a listener");
+        news.recv().await.expect("long before the interval is over");
+        assert_eq!(probers.ensure("vpc-1", wanted())[&backend], State::Healthy);
+        runtime.shutdown().await;
+    }
+}

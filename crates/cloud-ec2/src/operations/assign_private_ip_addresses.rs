@@ -21,6 +21,7 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     }
     let id = request.required("NetworkInterfaceId");
     let interface = lookup::interface(&cx, &request, id).await?;
+    lookup::check_own(&interface)?;
     let wanted = Wanted::of(&request)?;
     check_limit(&cx, &request, &interface, wanted.count()).await?;
     let namespace = request.namespace();

@@ -35,10 +35,7 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
 
 fn may_leave(record: &Doc) -> Result<(), AwsError> {
     let attachment = &record["spec"]["attachment"];
-    if record["spec"]["requesterManaged"] == true {
-        let message = "You do not have permission to access the specified resource.";
-        return Err(AwsError::new("AuthFailure", message).with_status(403));
-    }
+    lookup::check_own(record)?;
     if attachment["deviceIndex"] == 0 {
         let message = "The network interface at device index 0 and networkCard index 0 cannot be detached.";
         return Err(AwsError::new("OperationNotPermitted", message));

@@ -30,7 +30,7 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
         return Err(AwsError::new("UnsupportedOperation", message).into());
     }
     let id = request.required("NetworkInterfaceId");
-    lookup::interface(&cx, &request, id).await?;
+    lookup::check_own(&lookup::interface(&cx, &request, id).await?)?;
     amend(&cx.client, NETWORK_INTERFACES, &request.namespace(), id, |record| {
         change(record, &request.input).map_err(Failure::from)
     })

@@ -18,6 +18,7 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     refuse_dry_run(&request)?;
     let id = request.required("NetworkInterfaceId");
     let interface = lookup::interface(&cx, &request, id).await?;
+    lookup::check_own(&interface)?;
     let addresses: Vec<Ipv4Addr> = request.texts("PrivateIpAddresses").iter().filter_map(|text| text.parse().ok()).collect();
     let namespace = request.namespace();
     amend(&cx.client, NETWORK_INTERFACES, &namespace, id, |record| change(record, &addresses, id)).await?;

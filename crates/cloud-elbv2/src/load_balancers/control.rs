@@ -76,10 +76,17 @@ impl LoadBalancerControl {
                 Ok(())
             }
             Step::DeleteInterface(name) => self.delete(NETWORK_INTERFACES, namespace, &name).await,
-            Step::Status(status) => self.patch(balancer, "status", json!({"status": status})).await,
+            Step::Status(status) => self.status(balancer, status).await,
             Step::DeleteListener(name) => self.delete(LISTENERS, namespace, &name).await,
             Step::Release => self.release(balancer).await,
         }
+    }
+
+    /// Whatever else of the record has changed meanwhile: nobody else writes these members, and a change wakes the next pass.
+    async fn status(&self, balancer: &Doc, status: Doc) -> Result<(), Error> {
+        let patch = json!({"metadata": {"uid": balancer["metadata"]["uid"]}, "status": status});
+        let namespace = text(&balancer["metadata"]["namespace"]);
+        self.settle(self.client.patch(LOAD_BALANCERS, namespace, name_of(balancer), "status", patch).await)
     }
 
     async fn take_loopback(&self, balancer: &Doc) -> Result<(), Error> {
@@ -101,7 +108,11 @@ impl LoadBalancerControl {
         }
         let finalizers = balancer["metadata"]["finalizers"].as_array().into_iter().flatten();
         let rest: Vec<&Doc> = finalizers.filter(|finalizer| **finalizer != LOAD_BALANCER_FINALIZER).collect();
-        self.patch(balancer, "", json!({"metadata": {"finalizers": rest}})).await
+        let metadata = &balancer["metadata"];
+        let patch = json!({"metadata": {
+            "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": rest,
+        }});
+        self.settle(self.client.patch(LOAD_BALANCERS, namespace, name, "", patch).await)
     }
 
     async fn delete(&self, resource: Resource, namespace: &str, name: &str) -> Result<(), Error> {
@@ -109,14 +120,6 @@ impl LoadBalancerControl {
             Err(status) if status.reason != Reason::NotFound => Err(status.into()),
             _ => Ok(()),
         }
-    }
-
-    /// Over the record as it was looked at only.
-    async fn patch(&self, balancer: &Doc, subresource: &str, mut patch: Doc) -> Result<(), Error> {
-        let metadata = &balancer["metadata"];
-        patch["metadata"]["uid"] = metadata["uid"].clone();
-        patch["metadata"]["resourceVersion"] = metadata["resourceVersion"].clone();
-        self.settle(self.client.patch(LOAD_BALANCERS, text(&metadata["namespace"]), name_of(balancer), subresource, patch).await)
     }
 
     /// A record that has gone needs nothing more.

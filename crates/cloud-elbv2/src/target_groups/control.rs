@@ -1,10 +1,11 @@
 //! Keeps `spec.loadBalancerArns` of each TargetGroup as the listeners have it, so that its host knows whether to look after
-//! its targets.
+//! its targets, and gives its name back before it lets it go.
 
 use super::describe::load_balancer_arns;
 use crate::arns::{self, Named};
+use crate::claims::{Claim, release};
 use crate::lookup::{is_live, text};
-use crate::records::{LISTENERS, TARGET_GROUPS};
+use crate::records::{LISTENERS, TARGET_GROUP_FINALIZER, TARGET_GROUPS};
 use client::Client;
 use meta::{Doc, Object, Reason};
 use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime};
@@ -54,6 +55,10 @@ impl Pass {
         let Some(group) = self.groups.get(&key.namespace, &key.name).map(|group| group.to_doc()) else { return Ok(()) };
         let listeners: Vec<Doc> = self.listeners.indexed(BY_TARGET_GROUP, &key.name).iter().map(|one| one.to_doc()).collect();
         let Some(patch) = plan(&group, &listeners) else { return Ok(()) };
+        if !is_live(&group) {
+            let claim = Claim::TargetGroupName(text(&group["spec"]["name"]));
+            release(&self.client, &key.namespace, &claim, &key.name).await?;
+        }
         match self.client.patch(TARGET_GROUPS, &key.namespace, &key.name, "", patch).await {
             Err(status) if status.reason != Reason::NotFound => Err(status.into()),
             _ => Ok(()),
@@ -61,12 +66,24 @@ impl Pass {
     }
 }
 
-/// The merge patch that makes the group say what the listeners do.
+/// The merge patch that makes the group say what the listeners do, or lets it go.
 fn plan(group: &Doc, listeners: &[Doc]) -> Option<Doc> {
+    if !is_live(group) {
+        return released(group);
+    }
     let live: Vec<Doc> = listeners.iter().filter(|listener| is_live(listener)).cloned().collect();
     let arns = json!(load_balancer_arns(group, &live));
     let metadata = json!({"uid": group["metadata"]["uid"]});
     (group["spec"]["loadBalancerArns"] != arns).then(|| json!({"metadata": metadata, "spec": {"loadBalancerArns": arns}}))
+}
+
+fn released(group: &Doc) -> Option<Doc> {
+    let metadata = &group["metadata"];
+    let finalizers: Vec<&Doc> = metadata["finalizers"].as_array().into_iter().flatten().collect();
+    let rest: Vec<&&Doc> = finalizers.iter().filter(|finalizer| ***finalizer != TARGET_GROUP_FINALIZER).collect();
+    let version = &metadata["resourceVersion"];
+    (rest.len() < finalizers.len())
+        .then(|| json!({"metadata": {"uid": metadata["uid"], "resourceVersion": version, "finalizers": rest}}))
 }
 
 /// Names of the records that a listener forwards to.
@@ -95,5 +112,13 @@ mod tests {
         ] {
             assert_eq!(plan(&group(present), &listeners), expected);
         }
+    }
+
+    #[test]
+    fn a_group_that_is_deleted_is_let_go() {
+        let deleted = |finalizers: Doc| json!({"metadata": {"uid": "u", "resourceVersion": "7", "deletionTimestamp": "x", "finalizers": finalizers}});
+        let rest = json!({"metadata": {"uid": "u", "resourceVersion": "7", "finalizers": ["other"]}});
+        assert_eq!(plan(&deleted(json!(["other", TARGET_GROUP_FINALIZER])), &[]), Some(rest));
+        assert_eq!(plan(&deleted(json!(["other"])), &[]), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::arns::Place;
 use crate::attributes::{TARGET_GROUP, beginning};
-use crate::records::{API_VERSION, STACK_LABEL};
+use crate::records::{API_VERSION, STACK_LABEL, TARGET_GROUP_FINALIZER};
 use meta::Doc;
 use serde_json::{Map, json};
 
@@ -26,7 +26,7 @@ pub struct NewTargetGroup<'a> {
 impl NewTargetGroup<'_> {
     pub fn to_doc(&self, id: &str) -> Doc {
         let mut record = json!({
-            "apiVersion": API_VERSION, "kind": "TargetGroup", "metadata": {"name": id},
+            "apiVersion": API_VERSION, "kind": "TargetGroup", "metadata": {"name": id, "finalizers": [TARGET_GROUP_FINALIZER]},
             "spec": {
                 "arn": self.place.target_group(self.name, id), "name": self.name, "protocol": self.protocol, "port": self.port,
                 "vpcId": self.vpc_id, "targetType": self.target_type, "ipAddressType": "ipv4",

@@ -1,6 +1,8 @@
 //! The cloud services over a real management plane: every operation through the endpoint, signed as a client signs.
 //! What lies outside is made up: the factory that would start control planes, and the probe of their endpoints.
 
+mod load_balancers;
+mod stacks;
 mod world;
 
 use serde_json::{Value, json};

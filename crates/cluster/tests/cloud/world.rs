@@ -11,6 +11,7 @@ use aws_wire::{AwsError, HttpReply, HttpRequest, Model, check_output, client::de
 use client::{Client, Options, Resource};
 use cloud_ec2::{Ec2, InterfaceControl, Region};
 use cloud_eks::{ClusterControl, Config, Eks, ReadyProbe};
+use cloud_elbv2::{Elbv2, LoadBalancerControl, TargetGroupControl};
 use cloud_iam::{Bootstrap, Iam};
 use cloud_sts::{CredentialVerifier, SealingKeys, Sts};
 use cluster::{ControlPlane, Keys, Plan};
@@ -24,8 +25,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub const ACCOUNT: &str = "123456789012";
-const REGION: &str = "us-east-1";
-const HOST: &str = "here";
+pub const REGION: &str = "us-east-1";
+pub const REGIONAL: &str = "123456789012-us-east-1";
+pub const HOST: &str = "here";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Stands for the machinery that runs control planes.
@@ -91,7 +93,8 @@ async fn start_plane(directory: &std::path::Path) -> (ControlPlane, storage::Eng
     let store = engine.cluster("management").await.expect("a cluster in the store");
     let clock: SharedClock = Arc::new(SystemClock);
     let keys = Keys::new(SigningKey::generate().expect("a key"), clock.now()).expect("keys");
-    let records = [cloud_iam::records(), cloud_sts::records(), cloud_ec2::records(), cloud_eks::records()].concat();
+    let records =
+        [cloud_iam::records(), cloud_sts::records(), cloud_ec2::records(), cloud_eks::records(), cloud_elbv2::records()].concat();
     let published = Published::new(Catalog::management(36, records).expect("tables")).expect("structural schemas");
     let plan = Plan {
         name: "management".into(),
@@ -117,6 +120,7 @@ fn make_endpoint(plane: &ControlPlane) -> Endpoint {
         Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
         Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model")),
         Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
+        Arc::new(Elbv2::new(user(plane, "system:cloud:elbv2"), HOST, random.clone()).expect("a model")),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
     Endpoint::new(Limits::default(), services, verifier, clock, random).expect("valid lists")
@@ -147,6 +151,10 @@ impl World {
         control.run(&informers("system:cloud:eks"), runtime);
         InterfaceControl::new(user(&plane, "system:cloud:ec2"), Arc::new(SystemRandom))
             .run(&informers("system:cloud:ec2"), runtime);
+        let elbv2 = || user(&plane, "system:cloud:elbv2");
+        let shared = informers("system:cloud:elbv2");
+        LoadBalancerControl::new(elbv2(), HOST, Arc::new(SystemClock), Arc::new(SystemRandom)).run(&shared, runtime);
+        TargetGroupControl::new(elbv2()).run(&shared, runtime);
         let agent = Agent::new(user(&plane, "system:host:here"), HOST, machines.clone());
         agent.run(&informers("system:host:here"), runtime);
         Self { plane, endpoint, machines, credentials, engine, _directory: directory }
@@ -192,29 +200,34 @@ impl World {
 
     /// Follows the record of a cluster until it fits.
     async fn until(&self, cluster: &str, fits: impl Fn(Option<&Value>) -> bool) {
-        let client = user(&self.plane, "test");
-        let namespace = format!("{ACCOUNT}-{REGION}");
+        self.until_record(cloud_eks::CLUSTERS, &names::escape(cluster), fits).await;
+    }
+
+    /// Follows a record until it fits; answers what it then is.
+    pub async fn until_record(&self, resource: Resource, name: &str, fits: impl Fn(Option<&Value>) -> bool) -> Option<Value> {
+        let client = self.records();
+        let find = async || client.find(resource, REGIONAL, name).await.expect("an answer").map(|record| record.to_doc());
         let waiting = async {
-            let list = client.list(cloud_eks::CLUSTERS, &namespace, Options::default()).await.expect("clusters");
+            let list = client.list(resource, REGIONAL, Options::default()).await.expect("a list");
             let options = Options { resource_version: list.revision.to_string(), ..Options::default() };
-            let mut changes = client.watch(cloud_eks::CLUSTERS, &namespace, options).await.expect("a watch");
+            let mut changes = client.watch(resource, REGIONAL, options).await.expect("a watch");
             loop {
-                let record = client.find(cloud_eks::CLUSTERS, &namespace, &names::escape(cluster)).await.expect("an answer");
-                if fits(record.map(|record| record.to_doc()).as_ref()) {
-                    return;
+                let record = find().await;
+                if fits(record.as_ref()) {
+                    return record;
                 }
                 changes.next().await.expect("the watch goes on");
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            let record = client.find(cloud_eks::CLUSTERS, &namespace, &names::escape(cluster)).await;
-            let plane = client.find(cloud_eks::CONTROL_PLANES, &namespace, &names::escape(cluster)).await;
-            panic!(
-                "{cluster} does not get there: {:?} {:?}",
-                record.map(|r| r.map(|r| r.to_doc())),
-                plane.map(|r| r.map(|r| r.to_doc()))
-            );
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(record) => record,
+            Err(_) => panic!("{} {name} does not get there: {:?}", resource.plural, find().await),
         }
+    }
+
+    /// A client of the management plane that may do everything.
+    pub fn records(&self) -> Client {
+        user(&self.plane, "test")
     }
 
     /// The names of all records.

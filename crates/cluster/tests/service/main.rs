@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod describe;
 mod lifecycle;
+mod load_balancers;
 mod nodegroups;
 mod sagas;
 #[path = "../../../node-os/tests/sandbox/mod.rs"]

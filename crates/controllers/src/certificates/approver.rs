@@ -11,6 +11,7 @@ use meta::{Doc, User, user};
 use reconcile::{Controller, Error, Informer, Next};
 use serde_json::json;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 const REVIEWS: Resource = Resource::new("authorization.k8s.io", "v1", "subjectaccessreviews");
 /// `csrRecognizer` of upstream's `sarapprove.go`: who may ask for a node's client certificate, and what is said then.
@@ -20,11 +21,29 @@ const RECOGNIZERS: [(&str, &str); 2] = [
 ];
 const SERVING_MESSAGE: &str = "Auto approving kubelet serving certificate for names of its own instance.";
 
+/// Whether a node's instance is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Exists,
+    /// It has ended, or never was.
+    Gone,
+    /// Ask again: instances are not known yet.
+    Pending,
+    /// The node is no instance.
+    Foreign,
+}
+
 /// What is known of a node by others than itself.
 pub trait NodeNames: Send + Sync + 'static {
     /// The DNS names and addresses of the instance that is this node. None: there is no such instance. `session` is the
     /// role session that the requester authenticated with, which on EC2 is the id of its instance.
     fn names(&self, node: &str, session: &str) -> Option<Vec<String>>;
+
+    /// What has become of the instance that `spec.providerID` names.
+    fn presence(&self, provider_id: &str) -> Presence;
+
+    /// Changes whenever an instance has ended.
+    fn ends(&self) -> watch::Receiver<()>;
 }
 
 /// Woken by requests, and by nodes, whose addresses count where nothing else knows them.

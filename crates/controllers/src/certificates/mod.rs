@@ -9,7 +9,7 @@ mod conditions;
 mod request;
 mod signer;
 
-pub use approver::NodeNames;
+pub use approver::{NodeNames, Presence};
 
 use crate::context::Cx;
 use client::Resource;

@@ -33,6 +33,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const NAME: &str = "daemon-set-controller";
+/// Who events say they are from.
+const COMPONENT: &str = "daemonset-controller";
 const KIND: Kind = Kind { resource: Resource::new("apps", "v1", "daemonsets"), api_version: "apps/v1", kind: "DaemonSet" };
 /// Sets looked at at a time.
 const WORKERS: usize = 2;
@@ -41,7 +43,7 @@ const WORKERS: usize = 2;
 pub(crate) fn start(cx: &Cx) {
     let (sets, nodes) = (cx.informers.get(KIND.resource), cx.informers.get(NODES));
     let owners = Arc::new(Owners::follow(KIND.kind, &sets, selector));
-    let control = PodControl { client: cx.client(NAME), events: Events::new(cx, NAME, KIND) };
+    let control = PodControl { client: cx.client(NAME), events: Events::of_component(cx, NAME, COMPONENT, KIND) };
     let pods = cx.pods.clone();
     let history = History::new(cx, cx.client(NAME), KIND, HASH_LABEL);
     let revisions = history.informer.clone();
@@ -107,9 +109,9 @@ impl Pass {
     }
 
     fn observe(&self, set: Set, pods: Vec<Arc<Pod>>, past: Past, now: Time) -> Seen {
-        let failed = pods.iter().filter(|pod| pod.phase == Phase::Failed).filter_map(|pod| template::target_node(pod));
+        let failed = pods.iter().filter(|pod| pod.phase == Phase::Failed).filter_map(|pod| pod.target_node());
         let waits: HashMap<String, i64> =
-            failed.map(|node| (node.clone(), self.failed.seconds_left(&failure_key(&set, node), now))).collect();
+            failed.map(|node| (node.to_owned(), self.failed.seconds_left(&failure_key(&set, node), now))).collect();
         Seen { set, nodes: self.nodes.all(), pods, past, waits, settled: true }
     }
 
@@ -138,7 +140,7 @@ impl Pass {
         for step in steps {
             let taken = match step {
                 Step::Failed(node) => {
-                    self.failed.replaced(failure_key(set, node.clone()), self.clock.now());
+                    self.failed.replaced(failure_key(set, node), self.clock.now());
                     Ok(())
                 }
                 Step::Create(templates) => self.create(set, templates, &mut done).await,
@@ -204,7 +206,7 @@ impl Pass {
     }
 }
 
-fn failure_key(set: &Set, node: String) -> (String, i64, String) {
+fn failure_key(set: &Set, node: &str) -> (String, i64, String) {
     let observed = set.doc["status"]["observedGeneration"].as_i64().unwrap_or(0);
-    (set.object.meta.uid.clone(), observed, node)
+    (set.object.meta.uid.clone(), observed, node.to_owned())
 }

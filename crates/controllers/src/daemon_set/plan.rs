@@ -55,8 +55,8 @@ impl<'a> Daemons<'a> {
     pub fn new(seen: &'a Seen, now: Time) -> Self {
         let mut pods: BTreeMap<String, Vec<&Arc<Pod>>> = BTreeMap::new();
         for pod in seen.pods.iter().filter(|pod| !(pod.is_finished() && pod.object.meta.is_deleting())) {
-            if let Some(node) = template::target_node(pod) {
-                pods.entry(node).or_default().push(pod);
+            if let Some(node) = pod.target_node() {
+                pods.entry(node.to_owned()).or_default().push(pod);
             }
         }
         for pods in pods.values_mut() {

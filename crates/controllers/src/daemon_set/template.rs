@@ -3,7 +3,6 @@
 
 use super::set::Set;
 use crate::controller_revisions::HASH_LABEL;
-use crate::workloads::Pod;
 use meta::Doc;
 use serde_json::json;
 
@@ -43,19 +42,4 @@ pub(super) fn for_node(set: &Set, hash: &str, node: &str) -> Doc {
     let here = json!({ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": [node] }] });
     spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"] = json!([here]);
     template
-}
-
-/// The node that a pod is on, or is meant for.
-pub(super) fn target_node(pod: &Pod) -> Option<String> {
-    if !pod.node.is_empty() {
-        return Some(pod.node.to_string());
-    }
-    let required = pod.object.get("/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution");
-    let terms = required["nodeSelectorTerms"].as_array()?;
-    let mut fields = terms.iter().filter_map(|term| term["matchFields"].as_array()).flatten();
-    let named = fields.find(|field| field["key"] == "metadata.name" && field["operator"] == "In")?;
-    match named["values"].as_array()?.as_slice() {
-        [name] => name.as_str().map(str::to_owned),
-        _ => None,
-    }
 }

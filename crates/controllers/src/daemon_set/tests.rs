@@ -3,7 +3,7 @@
 use super::nodes::Node;
 use super::plan::{Seen, Step, plan};
 use super::set::Set;
-use super::template::{for_node, target_node};
+use super::template::for_node;
 use crate::controller_revisions::{HASH_LABEL, Past, Revision};
 use crate::workloads::{Pod, pod_from_template};
 use meta::{Doc, Object, Time};
@@ -68,7 +68,7 @@ fn seen(spec: Doc, nodes: &[&str], pods: &[&str]) -> Seen {
 fn show(step: &Step) -> Option<String> {
     let node = |template: &Doc| {
         let pod = pod_from_template(template, &object(json!({ "metadata": { "name": "set", "uid": "u" } })), super::KIND);
-        target_node(&Pod::of(&object(pod))).expect("a node")
+        Pod::of(&object(pod)).target_node().expect("a node").to_owned()
     };
     match step {
         Step::Create(templates) => Some(format!("create {}", templates.iter().map(node).collect::<Vec<_>>().join(" "))),

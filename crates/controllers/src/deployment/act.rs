@@ -50,8 +50,7 @@ impl Roller {
     }
 
     fn look_at(&self, set: &Arc<Object>) -> Set {
-        let pods_run = self.pods.owned_by(&set.meta.uid).iter().any(|pod| !pod.is_finished());
-        Set::of(set, pods_run)
+        Set::of(set, self.pods.any_unfinished(&set.meta.uid))
     }
 
     async fn carry_out(&self, deployment: &Deployment, plan: Plan, expectations: &mut Expectations) -> Result<(), Status> {

@@ -7,7 +7,7 @@ mod plan;
 mod slice;
 mod write;
 
-pub(crate) use slice::{Slice, name_prefix, port_key};
+pub(crate) use slice::{Slice, name_prefix};
 pub(crate) use write::{Step, Writer};
 
 use crate::context::{Cx, ENDPOINT_SLICES, NODES, SERVICES};

@@ -52,7 +52,7 @@ impl Slice {
 }
 
 /// What slices are grouped by: the same ports in any order.
-pub(crate) fn port_key(ports: &[Doc]) -> String {
+pub(super) fn port_key(ports: &[Doc]) -> String {
     let text = |port: &Doc| format!("{} {} {} {}", port["name"], port["protocol"], port["port"], port["appProtocol"]);
     let mut keys: Vec<String> = ports.iter().map(text).collect();
     keys.sort();

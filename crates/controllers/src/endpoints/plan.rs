@@ -2,7 +2,7 @@
 
 use super::NAME;
 use super::subsets::{Subsets, truncate};
-use crate::service_pods::{Family, HEADLESS_LABEL, Member, Service, ServicePort, texts};
+use crate::service_pods::{Family, Member, Service, ServicePort, texts};
 use meta::Doc;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -91,6 +91,7 @@ fn endpoint_port(port: &ServicePort, number: i64) -> Doc {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service_pods::HEADLESS_LABEL;
     use meta::Object;
 
     fn service(spec: Doc) -> Service {

@@ -10,9 +10,12 @@ const LONGEST_SECONDS: i64 = 600;
 
 /// Seconds until the job's next pod, after the failures since the last success.
 pub(super) fn seconds_left(job: &Job, pods: &[JobPod], now: Time) -> i64 {
+    let failed: Vec<Time> = pods.iter().filter(|pod| job.considers_failed(pod)).map(JobPod::finished_at).collect();
+    if failed.is_empty() {
+        return 0;
+    }
     let succeeded = pods.iter().filter(|pod| pod.has_succeeded()).map(JobPod::finished_at).max();
-    let failed = pods.iter().filter(|pod| job.considers_failed(pod)).map(JobPod::finished_at);
-    let since: Vec<Time> = failed.filter(|at| succeeded.is_none_or(|success| *at > success)).collect();
+    let since: Vec<Time> = failed.into_iter().filter(|at| succeeded.is_none_or(|success| *at > success)).collect();
     after(since.len() as i64, since.iter().max().copied(), now)
 }
 

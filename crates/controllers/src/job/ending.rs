@@ -75,8 +75,11 @@ fn by_limits(seen: &Seen, tally: &Tally<'_>, now: Time) -> Option<Ending> {
 
 /// Pods that restart their containers fail by restarting.
 fn restarted_too_often(job: &Job, pods: &[JobPod]) -> bool {
+    if job.doc["spec"]["template"]["spec"]["restartPolicy"] != "OnFailure" {
+        return false;
+    }
     let restarts: i64 = pods.iter().map(JobPod::restarts).sum();
-    job.doc["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure" && restarts > 0 && restarts >= job.backoff_limit()
+    restarts > 0 && restarts >= job.backoff_limit()
 }
 
 /// Seconds until `spec.activeDeadlineSeconds` is over. None for a job without one, not started or suspended.

@@ -43,7 +43,7 @@ fn apply(rule: &Doc, at: usize, pod: &JobPod) -> Option<Action> {
 }
 
 fn exit_code(wanted: &Doc, pod: &JobPod) -> Option<String> {
-    let statuses = ["containerStatuses", "initContainerStatuses"].map(|field| pod.doc["status"][field].as_array());
+    let statuses = ["containerStatuses", "initContainerStatuses"].map(|field| pod.doc()["status"][field].as_array());
     let container = statuses.into_iter().flatten().flatten().find(|status| {
         let named = wanted["containerName"].as_str().is_none_or(|name| status["name"] == name);
         let code = status["state"]["terminated"]["exitCode"].as_i64().filter(|code| *code != 0);
@@ -66,7 +66,7 @@ fn exit_code_matches(wanted: &Doc, code: i64) -> bool {
 fn condition(patterns: &Doc, pod: &JobPod) -> Option<String> {
     let patterns = patterns.as_array()?;
     let matches = |c: &&Doc| patterns.iter().any(|p| p["type"] == c["type"] && p["status"] == c["status"]);
-    let found = pod.doc["status"]["conditions"].as_array()?.iter().find(matches)?;
+    let found = pod.doc()["status"]["conditions"].as_array()?.iter().find(matches)?;
     let meta = &pod.pod.object.meta;
     Some(format!("Pod {}/{} has condition {}", meta.namespace, meta.name, found["type"].as_str().unwrap_or("")))
 }

@@ -2,7 +2,7 @@
 
 use crate::workloads::{Phase, Pod};
 use meta::{Doc, Object, Time};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Keeps a pod until its end is in the job's status.
 pub(super) const TRACKING_FINALIZER: &str = "batch.kubernetes.io/job-tracking";
@@ -12,7 +12,7 @@ pub(super) const INDEX_IGNORED_FAILURE_COUNT: &str = "batch.kubernetes.io/job-in
 
 pub(super) struct JobPod {
     pub pod: Arc<Pod>,
-    pub doc: Doc,
+    doc: OnceLock<Doc>,
 }
 
 pub(super) fn is_tracked(pod: &Object) -> bool {
@@ -21,8 +21,12 @@ pub(super) fn is_tracked(pod: &Object) -> bool {
 
 impl JobPod {
     pub fn new(pod: Arc<Pod>) -> Self {
-        let doc = pod.object.to_doc();
-        Self { pod, doc }
+        Self { pod, doc: OnceLock::new() }
+    }
+
+    /// Parsed when first asked for: of thousands of pods a pass asks few.
+    pub fn doc(&self) -> &Doc {
+        self.doc.get_or_init(|| self.pod.object.to_doc())
     }
 
     pub fn uid(&self) -> &str {
@@ -50,11 +54,13 @@ impl JobPod {
     }
 
     fn annotation(&self, key: &str) -> Option<&str> {
-        self.doc["metadata"]["annotations"][key].as_str()
+        self.doc()["metadata"]["annotations"][key].as_str()
     }
 
     pub fn index(&self) -> Option<i64> {
-        self.annotation(COMPLETION_INDEX)?.parse().ok().filter(|index| *index >= 0)
+        // The label says the same, and is at hand.
+        let label = self.pod.object.meta.labels.get(COMPLETION_INDEX);
+        label.or_else(|| self.annotation(COMPLETION_INDEX))?.parse().ok().filter(|index| *index >= 0)
     }
 
     fn count(&self, key: &str) -> i64 {
@@ -76,13 +82,13 @@ impl JobPod {
         if !matches!(self.pod.phase, Phase::Running | Phase::Pending) {
             return 0;
         }
-        let statuses = ["initContainerStatuses", "containerStatuses"].map(|field| self.doc["status"][field].as_array());
+        let statuses = ["initContainerStatuses", "containerStatuses"].map(|field| self.doc()["status"][field].as_array());
         statuses.into_iter().flatten().flatten().filter_map(|status| status["restartCount"].as_i64()).sum()
     }
 
     /// When it ended, from the best witness there is (`getFinishedTime` of `pkg/controller/job/backoff_utils.go`).
     pub fn finished_at(&self) -> Time {
-        let created = || time(&self.doc["metadata"]["creationTimestamp"]);
+        let created = || time(&self.doc()["metadata"]["creationTimestamp"]);
         let found =
             self.containers_finished_at().or_else(|| self.unready_since()).or_else(|| self.told_to_go_at()).or_else(created);
         found.unwrap_or(Time::from_unix(0))
@@ -90,9 +96,9 @@ impl JobPod {
 
     fn containers_finished_at(&self) -> Option<Time> {
         let finished = |status: &Doc| time(&status["state"]["terminated"]["finishedAt"]);
-        let statuses = |field: &str| self.doc["status"][field].as_array().into_iter().flatten();
+        let statuses = |field: &str| self.doc()["status"][field].as_array().into_iter().flatten();
         // Sidecars end after the containers that do the work.
-        let sidecars: Vec<&str> = self.doc["spec"]["initContainers"]
+        let sidecars: Vec<&str> = self.doc()["spec"]["initContainers"]
             .as_array()
             .into_iter()
             .flatten()
@@ -106,7 +112,7 @@ impl JobPod {
 
     fn unready_since(&self) -> Option<Time> {
         let ready =
-            self.doc["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == "Ready" && c["status"] == "False")?;
+            self.doc()["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == "Ready" && c["status"] == "False")?;
         time(&ready["lastTransitionTime"])
     }
 

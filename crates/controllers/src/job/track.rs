@@ -9,7 +9,7 @@ use super::indexes::Indexes;
 use super::plan::Seen;
 use super::pod::JobPod;
 use super::status::JobStatus;
-use super::tally::Tally;
+use super::tally::{IndexTally, Tally};
 use std::collections::HashSet;
 
 /// UIDs in a status at most: about 20 kB.
@@ -18,7 +18,9 @@ const MOST_UNCOUNTED: usize = 500;
 /// Counts into `status`, and returns the pods whose finalizer may go once that is written.
 pub(super) fn track<'a>(seen: &'a Seen, tally: &Tally<'a>, ending: Option<&Ending>, status: &mut JobStatus) -> Vec<&'a JobPod> {
     let mut pods: Vec<&JobPod> = seen.pods.iter().filter(|pod| pod.is_tracked()).collect();
-    pods.sort_by_key(|pod| pod.index());
+    if tally.indexes.is_some() {
+        pods.sort_by_key(|pod| pod.index());
+    }
     settle(status, &pods.iter().map(|pod| pod.uid()).collect());
     let (mut released, mut done) = (Vec::new(), Vec::new());
     for pod in pods.into_iter().filter(|pod| may_be_released(seen, tally, ending, pod)) {
@@ -62,9 +64,11 @@ fn may_be_released(seen: &Seen, tally: &Tally<'_>, ending: Option<&Ending>, pod:
     if seen.job.is_deleting() || ending.is_some() || pod.has_succeeded() {
         return true;
     }
-    let awaited = |index: &i64| tally.indexes.as_ref()?.to_replace.get(index).copied();
-    let is_awaited = pod.index().as_ref().and_then(awaited).is_some_and(|waiting| waiting.uid() == pod.uid());
-    seen.job.considers_failed(pod) && !is_awaited
+    let is_awaited = |indexes: &IndexTally<'_>| {
+        let waiting = pod.index().and_then(|index| indexes.to_replace.get(&index));
+        waiting.is_some_and(|waiting| waiting.uid() == pod.uid())
+    };
+    seen.job.considers_failed(pod) && !tally.indexes.as_ref().is_some_and(is_awaited)
 }
 
 enum Outcome {

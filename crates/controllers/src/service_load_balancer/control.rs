@@ -116,7 +116,7 @@ impl Pass {
         let failed = |why: String| Failed::Cloud(format!("failed to ensure load balancer: {why}"));
         let seen = self.observe(service, doc);
         let wanted = model(&seen).map_err(failed)?;
-        if !seen.nodes.iter().any(targets::is_proxy) {
+        if !of_addresses(&seen.service) && !seen.nodes.iter().any(targets::is_proxy) {
             let message = "There are no available nodes for LoadBalancer";
             self.tell(service, EventType::Warning, "UnAvailableLoadBalancer", message).await?;
         }

@@ -80,7 +80,8 @@ struct Pass {
 
 impl Pass {
     async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Error> {
-        let found = self.sets.get(&key.namespace, &key.name);
+        // What a set on its way out leaves is the garbage collector's, and its revisions may be gone already.
+        let found = self.sets.get(&key.namespace, &key.name).filter(|set| !set.meta.is_deleting());
         let Some((set, selector)) = found.and_then(|set| Some((set.clone(), selector(&set)?))) else {
             return Ok(Next::OnChange);
         };

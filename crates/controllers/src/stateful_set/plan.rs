@@ -197,7 +197,7 @@ impl<'a> View<'a> {
 pub(super) fn plan(seen: &Seen, now: Time) -> Vec<Step> {
     let view = View::new(seen, now);
     let mut steps = Vec::new();
-    if seen.settled && !seen.set.object.meta.is_deleting() {
+    if seen.settled {
         steps = view.act();
     }
     let acts = steps.iter().any(|step| matches!(step, Step::Create(_) | Step::Delete(_) | Step::Identify(..)));

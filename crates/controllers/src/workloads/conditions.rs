@@ -46,7 +46,7 @@ mod tests {
             set_condition(&mut conditions, new);
             assert_eq!((condition(&conditions, "A"), conditions.len()), (Some(&left), 2));
             remove_condition(&mut conditions, "A");
-            assert_eq!(conditions, [other.clone()]);
+            assert_eq!(conditions, std::slice::from_ref(&other));
         }
     }
 }

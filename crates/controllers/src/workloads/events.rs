@@ -17,7 +17,15 @@ pub(crate) struct Events {
 
 impl Events {
     pub fn new(cx: &Cx, controller: &'static str, kind: Kind) -> Self {
-        Self { recorder: Arc::new(cx.recorder(controller, controller)), kind, tasks: cx.context.runtime.tasks.clone() }
+        Self::named(cx, controller, controller, kind)
+    }
+
+    /// Speaks as `component`, with the rights of `controller`.
+    pub fn named(cx: &Cx, controller: &'static str, component: &'static str, kind: Kind) -> Self {
+        Self::of_component(cx, controller, controller, kind)
+    /// Where upstream's component and service account have different names.
+    pub fn of_component(cx: &Cx, controller: &'static str, component: &'static str, kind: Kind) -> Self {
+        Self { recorder: Arc::new(cx.recorder(controller, component)), kind, tasks: cx.context.runtime.tasks.clone() }
     }
 
     pub fn normal(&self, about: &Arc<Object>, reason: impl Into<String>, message: String) {

@@ -14,7 +14,7 @@ mod ranking;
 mod template;
 
 pub(crate) use batch::slow_start;
-pub(crate) use claim::{Claimable, Claimant, Claimed, Claims, claim};
+pub(crate) use claim::{Claimant, claim};
 pub(crate) use conditions::{condition, remove_condition, set_condition};
 pub(crate) use control::PodControl;
 pub(crate) use events::Events;

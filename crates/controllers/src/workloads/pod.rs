@@ -2,7 +2,7 @@
 
 use meta::{Object, Time};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -28,6 +28,7 @@ pub(crate) struct Pod {
     pub restarts: (u32, u32),
     /// Annotation `controller.kubernetes.io/pod-deletion-cost`.
     pub deletion_cost: i32,
+    bound_for: OnceLock<Option<Box<str>>>,
 }
 
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -82,7 +83,7 @@ struct Condition {
 #[serde(rename_all = "camelCase", default)]
 struct ContainerStatus {
     name: String,
-    restart_count: u32,
+    restart_count: i64,
 }
 
 impl Pod {
@@ -100,6 +101,7 @@ impl Pod {
             restarts: restarts(&facts.spec, &facts.status),
             deletion_cost: annotations.get(DELETION_COST).and_then(|cost| cost.parse().ok()).unwrap_or(0),
             node: facts.spec.node_name.unwrap_or_default().into(),
+            bound_for: OnceLock::new(),
         }
     }
 
@@ -109,6 +111,15 @@ impl Pod {
 
     pub fn uid(&self) -> &str {
         &self.object.meta.uid
+    }
+
+    /// The node that the pod is on, or the only one that its affinity names (`GetTargetNodeName` of kubernetes
+    /// `pkg/controller/daemon/util/daemonset_util.go`).
+    pub fn target_node(&self) -> Option<&str> {
+        if !self.node.is_empty() {
+            return Some(&self.node);
+        }
+        self.bound_for.get_or_init(|| named_node(&self.object).map(String::into_boxed_str)).as_deref()
     }
 
     pub fn is_finished(&self) -> bool {
@@ -137,6 +148,17 @@ impl Pod {
     }
 }
 
+fn named_node(pod: &Object) -> Option<String> {
+    let required = pod.get("/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution");
+    let terms = required["nodeSelectorTerms"].as_array()?;
+    let mut fields = terms.iter().filter_map(|term| term["matchFields"].as_array()).flatten();
+    let named = fields.find(|field| field["key"] == "metadata.name" && field["operator"] == "In")?;
+    match named["values"].as_array()?.as_slice() {
+        [name] => name.as_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
 fn phase(text: Option<&str>) -> Phase {
     match text {
         Some("Running") => Phase::Running,
@@ -148,7 +170,9 @@ fn phase(text: Option<&str>) -> Phase {
 }
 
 fn restarts(spec: &Spec, status: &Status) -> (u32, u32) {
-    let most = |statuses: &mut dyn Iterator<Item = &ContainerStatus>| statuses.map(|s| s.restart_count).max().unwrap_or(0);
+    let most = |statuses: &mut dyn Iterator<Item = &ContainerStatus>| {
+        statuses.map(|s| s.restart_count).max().and_then(|most| u32::try_from(most).ok()).unwrap_or(0)
+    };
     let is_sidecar = |name: &str| {
         let mut containers = spec.init_containers.iter().flatten();
         containers.any(|container| container.name == name && container.restart_policy.as_deref() == Some("Always"))

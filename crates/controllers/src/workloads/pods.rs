@@ -70,6 +70,11 @@ impl Pods {
         self.tables.read().owned.get(uid).into_iter().flat_map(|pods| pods.values().cloned()).collect()
     }
 
+    /// Whether a pod of the owner has not ended, be it on its way out.
+    pub fn any_unfinished(&self, uid: &str) -> bool {
+        self.tables.read().owned.get(uid).is_some_and(|pods| pods.values().any(|pod| !pod.is_finished()))
+    }
+
     /// Pods that nobody controls.
     pub fn orphans(&self, namespace: &str) -> Vec<Arc<Pod>> {
         self.tables.read().orphans.get(namespace).into_iter().flat_map(|pods| pods.values().cloned()).collect()

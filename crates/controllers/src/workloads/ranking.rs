@@ -16,7 +16,7 @@ pub(crate) fn deletion_order(pods: &mut [Arc<Pod>], related: &[Arc<Pod>], now: T
     for pod in related.iter().filter(|pod| pod.is_active()) {
         *on_node.entry(&pod.node).or_default() += 1;
     }
-    pods.sort_by(|a, b| key(a, &on_node, now).cmp(&key(b, &on_node, now)).then_with(|| a.uid().cmp(b.uid())));
+    pods.sort_by_cached_key(|pod| (key(pod, &on_node, now), pod.uid().to_owned()));
 }
 
 /// An unknown time counts as the latest.

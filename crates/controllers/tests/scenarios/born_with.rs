@@ -63,7 +63,7 @@ async fn aggregated_roles_gather_through_each_other() {
 /// Controllers on a cluster that is as it should be write nothing.
 #[tokio::test]
 async fn starting_again_changes_nothing() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         world.there(SERVICE_ACCOUNTS, namespace, "default").await;
         world.there(CONFIG_MAPS, namespace, "kube-root-ca.crt").await;

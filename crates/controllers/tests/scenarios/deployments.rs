@@ -9,14 +9,14 @@ use meta::Doc;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-const REVISION: &str = "deployment.kubernetes.io/revision";
+pub const REVISION: &str = "deployment.kubernetes.io/revision";
 
-fn strategy(surge: Doc, unavailable: Doc) -> Doc {
+pub fn strategy(surge: Doc, unavailable: Doc) -> Doc {
     json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}})
 }
 
 /// What `kubectl rollout status` waits for (k8s.io/kubectl `pkg/polymorphichelpers/rollout_status.go`).
-fn is_rolled_out(doc: &Doc) -> bool {
+pub fn is_rolled_out(doc: &Doc) -> bool {
     let of = |field: &str| doc["status"][field].as_i64().unwrap_or(0);
     let wanted = doc["spec"]["replicas"].as_i64().unwrap_or(1);
     of("observedGeneration") >= doc["metadata"]["generation"].as_i64().unwrap_or(0)
@@ -41,7 +41,7 @@ async fn rolled_out(world: &World) -> Doc {
 }
 
 /// The sets' sizes by revision.
-async fn sets(world: &World) -> BTreeMap<String, i64> {
+pub async fn sets(world: &World) -> BTreeMap<String, i64> {
     let list = world.admin.list(REPLICA_SETS, "default", Options::default()).await.expect("a list");
     let each = list.items.iter().map(|set| {
         let doc = set.to_doc();
@@ -51,11 +51,11 @@ async fn sets(world: &World) -> BTreeMap<String, i64> {
     each.collect()
 }
 
-fn sizes(pairs: &[(&str, i64)]) -> BTreeMap<String, i64> {
+pub fn sizes(pairs: &[(&str, i64)]) -> BTreeMap<String, i64> {
     pairs.iter().map(|(revision, size)| ((*revision).to_owned(), *size)).collect()
 }
 
-async fn roll_to(world: &World, image: &str) {
+pub async fn roll_to(world: &World, image: &str) {
     patch(world, DEPLOYMENTS, "web", json!({"spec": {"template": template(image)}})).await;
 }
 

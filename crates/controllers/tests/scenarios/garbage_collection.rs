@@ -82,7 +82,7 @@ async fn a_solid_owner_keeps_an_object() {
 
 #[tokio::test]
 async fn what_lost_its_owner_unseen_is_found_at_the_next_start() {
-    let mut world = World::without_controllers().await;
+    let world = World::without_controllers().await;
     let (a, b) = (world.config_map("default", "a", &[]).await, world.config_map("default", "b", &[]).await);
     world.config_map("default", "of-a", &[&a]).await;
     world.config_map("default", "of-b", &[&b]).await;

@@ -2,16 +2,23 @@
 
 mod born_with;
 mod certificates;
-mod deployments;
+mod crashes;
+mod cron_jobs;
 mod daemon_sets;
+mod deployments;
 mod feed;
+mod fuse;
 mod garbage_collection;
 mod jobs;
 mod kubelet;
 mod namespace_deletion;
+mod node_loss;
+mod nodes;
 mod replica_sets;
+mod service_endpoints;
 mod stateful_sets;
 mod workloads;
 mod nodes;
 mod service_endpoints;
+mod service_load_balancers;
 mod world;

@@ -1,23 +1,34 @@
 //! Nodes and the pods on them, as tests make them.
 
 use crate::world::{NODES, PODS, SERVICE_ACCOUNTS, World};
-use meta::{Doc, Object};
+use meta::{Clock, Doc, Object};
 use serde_json::json;
 use std::sync::Arc;
 
+/// A condition that has just been posted: no two have the same hour.
 pub fn condition(kind: &str, status: &str) -> Doc {
-    json!({ "type": kind, "status": status, "reason": "Test", "lastHeartbeatTime": "2026-11-20T10:00:00Z",
-        "lastTransitionTime": "2026-11-20T10:00:00Z" })
+    let now = meta::SystemClock.now().micro();
+    json!({ "type": kind, "status": status, "reason": "Test", "lastHeartbeatTime": now, "lastTransitionTime": now })
 }
 
 impl World {
-    /// A node that its kubelet calls ready. Pods may be made from then on.
+    /// A node that its kubelet calls ready, known to the controllers. Pods may be made from then on.
     pub async fn node(&self, name: &str, zone: &str) -> Arc<Object> {
         self.there(SERVICE_ACCOUNTS, "default", "default").await;
-        let labels = json!({ "topology.kubernetes.io/zone": zone, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64" });
-        let doc = json!({ "metadata": { "name": name, "labels": labels } });
+        let doc = json!({ "metadata": { "name": name, "labels": { "topology.kubernetes.io/zone": zone } } });
         self.admin.create(NODES, "", doc).await.expect("a node");
-        self.node_is(name, "True").await
+        let node = self.node_is(name, "True").await;
+        self.heard(name, "linux").await;
+        node
+    }
+
+    /// Waits until the node controller must have seen all that was written so far: it answers to a change of a node, and
+    /// hears of nodes and leases on one thread.
+    pub async fn heard(&self, node: &str, word: &str) {
+        let label = json!({ "metadata": { "labels": { "kubernetes.io/os": word } } });
+        self.admin.patch(NODES, "", node, "", label).await.expect("a node");
+        let followed = |doc: Option<&Doc>| doc.is_some_and(|doc| doc["metadata"]["labels"]["beta.kubernetes.io/os"] == word);
+        self.until((NODES, "", node), followed).await;
     }
 
     /// Has its kubelet post condition Ready.

@@ -157,7 +157,7 @@ async fn many_pods_come_and_none_twice() {
 /// Controllers that are stopped anywhere go on where they were.
 #[tokio::test]
 async fn a_restart_makes_nothing_twice() {
-    let mut world = start().await;
+    let world = start().await;
     create(&world, REPLICA_SETS, json!({"replicas": 40})).await;
     let mut pods = PodsSeen::follow(&world).await;
     for at in [1, 7, 20] {

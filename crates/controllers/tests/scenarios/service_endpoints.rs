@@ -73,7 +73,7 @@ async fn endpoints_follow_the_pods() {
 
 #[tokio::test]
 async fn hundreds_of_pods_fill_slices_that_others_cannot_spoil() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     world.node("node", "zone-a").await;
     let names: Vec<String> = (0..230).map(|number| format!("pod-{number}")).collect();
     futures::future::join_all(names.iter().enumerate().map(async |(number, name)| {

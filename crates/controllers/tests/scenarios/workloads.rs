@@ -143,7 +143,8 @@ impl PodsSeen {
             }
         };
         let in_time = tokio::time::timeout(crate::world::PATIENCE, waiting).await.is_ok();
-        assert!(in_time, "waited in vain: {:?}", self.pods.keys());
+        let some: Vec<&String> = self.pods.keys().take(10).collect();
+        assert!(in_time, "waited in vain: {} pods such as {some:?}", self.pods.len());
     }
 
     pub fn active(pods: &BTreeMap<String, Arc<Object>>) -> Vec<&Arc<Object>> {

@@ -1,14 +1,17 @@
 //! A control plane to test controllers in: a real API server over a store in a temporary directory.
 
+use crate::fuse::Fuse;
 use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
 use auth::access::{AccessIndex, Policies};
 use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
-use controllers::{Context, KindFacts};
+use controllers::{ClientFor, Context, KindFacts};
+use controllers::{Context, KindFacts, LoadBalancers};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
+use parking_lot::Mutex;
 use reconcile::Runtime;
 use serde_json::json;
 use std::sync::Arc;
@@ -20,6 +23,7 @@ pub const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 pub const PODS: Resource = Resource::new("", "v1", "pods");
 pub const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
+pub const EVENTS: Resource = Resource::new("", "v1", "events");
 pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
 const MINOR: u32 = 36;
@@ -31,8 +35,10 @@ pub struct World {
     /// A member of `system:masters`.
     pub admin: Client,
     pub authority: Arc<CertificateAuthority>,
+    /// For the controllers that are started after it is set.
+    pub load_balancers: Option<Arc<dyn LoadBalancers>>,
     runtime: Runtime,
-    controllers: Runtime,
+    controllers: Mutex<Runtime>,
     engine: Engine,
     _directory: tempfile::TempDir,
 }
@@ -40,7 +46,7 @@ pub struct World {
 impl World {
     /// With all controllers running.
     pub async fn start() -> Self {
-        let mut world = Self::without_controllers().await;
+        let world = Self::without_controllers().await;
         world.start_controllers();
         world
     }
@@ -72,12 +78,27 @@ impl World {
         let parts = Parts { config, published, store, issuer, clock: clock(), tasks, stop };
         let server = ApiServer::start(parts).await.expect("an API server");
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
-        let controllers = Runtime::new();
+        let controllers = Mutex::default();
         let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
-        Self { server, admin, authority, runtime, controllers, engine, _directory: directory }
+        Self { server, admin, authority, load_balancers: None, runtime, controllers, engine, _directory: directory }
     }
 
+    pub fn start_controllers(&self) {
+        let server = self.server.clone();
+        self.start_controllers_as(Arc::new(move |user| server.client(user)));
+    }
+
+    /// As [`World::start_controllers`], in a process that dies when the fuse burns.
+    pub fn start_controllers_behind(&self, fuse: &Arc<Fuse>) {
+        let (server, fuse) = (self.server.clone(), fuse.clone());
+        self.start_controllers_as(Arc::new(move |user| fuse.guard(server.client(user))));
+    }
+
+    fn start_controllers_as(&self, client: ClientFor) {
     pub fn start_controllers(&mut self) {
+        self.start_controllers_with(Arc::new(move |user| server.client(user)));
+    /// With clients that do more, or less, than call the server.
+    pub fn start_controllers_with(&mut self, client: ClientFor) {
         let catalog = api::Catalog::new(MINOR).expect("a supported minor");
         let kinds = catalog.iter().map(|def| KindFacts {
             gvr: def.gvr.clone(),
@@ -85,17 +106,18 @@ impl World {
             namespaced: def.namespaced,
             verbs: def.verbs.clone(),
         });
-        let server = self.server.clone();
+        let runtime = Runtime::new();
+        *self.controllers.lock() = runtime.clone();
         self.controllers = Runtime::new();
         controllers::start(Context {
-            client: Arc::new(move |user| server.client(user)),
+            client,
             kinds: kinds.collect(),
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
             node_names: None,
-            load_balancers: None,
+            load_balancers: self.load_balancers.clone(),
             clock: clock(),
-            runtime: self.controllers.clone(),
+            runtime,
         });
     }
 
@@ -107,8 +129,16 @@ impl World {
         });
     }
 
+    /// Moves the clock of all timers. What waits for an hour that has come then wakes up.
+    pub async fn skip(&self, seconds: u64) {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+    }
+
     pub async fn stop_controllers(&self) {
-        self.controllers.shutdown().await;
+        let running = self.controllers.lock().clone();
+        running.shutdown().await;
     }
 
     pub async fn stop(self) {

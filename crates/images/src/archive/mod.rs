@@ -70,6 +70,7 @@ fn take(work: &Work, contents: &Contents, found: &Found, progress: &mut dyn FnMu
         blobs,
         repo_tags: names.iter().filter_map(Reference::repo_tag).collect(),
         repo_digests,
+        loaded: true,
     };
     made.commit(work, progress)
 }

@@ -169,6 +169,7 @@ impl Fetched {
             // With a digest in the name, the tag beside it says nothing.
             repo_tags: if name.digest.is_some() { Vec::new() } else { name.repo_tag().into_iter().collect() },
             repo_digests: vec![format!("{}@{target}", name.repository())],
+            loaded: false,
         };
         made.commit(work, &mut |step| tracing::debug!(image = %name, step))
     }

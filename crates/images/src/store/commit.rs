@@ -22,6 +22,8 @@ pub struct Made<'a> {
     pub blobs: Vec<Option<PathBuf>>,
     pub repo_tags: Vec<String>,
     pub repo_digests: Vec<String>,
+    /// From an archive, not from a registry.
+    pub loaded: bool,
 }
 
 impl Made<'_> {
@@ -94,6 +96,7 @@ impl Made<'_> {
             size_bytes: layers + (self.config_bytes.len() + self.manifest_bytes.len()) as u64,
             chain: chain.to_vec(),
             defaults: self.config.config.clone().unwrap_or_default(), // an image may have none
+            loaded: self.loaded,
         }
     }
 }

@@ -30,6 +30,9 @@ pub struct Entry {
     /// Chain ids of its layers, the lowest first.
     pub chain: Vec<Digest>,
     pub defaults: Defaults,
+    /// Somebody brought it: there may be nowhere to get it again.
+    #[serde(default)]
+    pub loaded: bool,
 }
 
 impl Index {
@@ -89,6 +92,7 @@ impl Index {
                 merge(&mut entry.manifests, new.manifests);
                 merge(&mut entry.repo_tags, new.repo_tags);
                 merge(&mut entry.repo_digests, new.repo_digests);
+                entry.loaded |= new.loaded;
             }
             None => self.entries.push(new),
         }
@@ -160,6 +164,7 @@ mod tests {
             size_bytes: 1,
             chain: vec![],
             defaults: Defaults::default(),
+            loaded: false,
         }
     }
 

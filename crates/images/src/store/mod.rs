@@ -18,7 +18,7 @@ use crate::pull::{Puller, Timeouts};
 use crate::reference::Reference;
 use crate::service::{Credentials, Image, ImageService, PullError};
 use index::{Entry, Index};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -152,7 +152,7 @@ impl Inner {
             working_dir: defaults.working_dir.unwrap_or_default(), // likewise
             user: defaults.user.unwrap_or_default(),             // likewise
             stop_signal: defaults.stop_signal.unwrap_or_default(), // likewise
-            pinned: false,
+            pinned: entry.loaded,
         }
     }
 
@@ -174,6 +174,20 @@ impl Inner {
         self.replace_index(&writer, index)?;
         self.sweep(&writer);
         Ok(Some(removed))
+    }
+
+    /// Nodes remove what they do not use; another node of this host may.
+    fn remove_unused(&self, name: &str) -> Result<(), PullError> {
+        let Some(image) = self.find(name)? else { return Ok(()) };
+        // Only images made on top of it have its last layer as well.
+        let top = image.layers.last().and_then(|layer| Some(layer.file_name()?.to_string_lossy().into_owned()));
+        let mut free: HashSet<String> = top.into_iter().collect();
+        let wanted = free.len();
+        in_use::retain_unmounted(&mut free).map_err(|e| PullError::io("mount tables", &e))?;
+        if free.len() < wanted {
+            return Err(PullError::Internal(format!("image {name} is used by a container of this host")));
+        }
+        self.remove(name, true).map(drop)
     }
 
     fn replace_index(&self, _writer: &MutexGuard<'_, ()>, index: Index) -> Result<(), PullError> {
@@ -221,7 +235,7 @@ impl ImageService for Store {
 
     async fn remove_image(&self, id: &str) -> Result<(), PullError> {
         let (inner, id) = (self.inner.clone(), id.to_owned());
-        blocking(move || inner.remove(&id, true).map(drop)).await
+        blocking(move || inner.remove_unused(&id)).await
     }
 
     async fn file_system(&self) -> Result<(u64, u64), PullError> {

@@ -1,6 +1,7 @@
 //! A disk that is full, and layers that a container stands on: in mount namespaces of their own.
 
 use crate::content::{Home, Made, load, open, tidy};
+use images::ImageService;
 use nix::mount::{MsFlags, mount};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,6 +38,10 @@ fn mounted(outside: &Path) {
     if mount(Some("overlay"), &merged, Some("overlay"), MsFlags::empty(), Some(options.as_str())).is_err() {
         return eprintln!("skipped: no overlayfs here");
     }
+    assert!(image.pinned, "somebody loaded it");
+    let threads = tokio::runtime::Builder::new_current_thread().build().expect("a thread");
+    let refused = threads.block_on(home.store.remove_image("a")).expect_err("a container stands on it");
+    assert_eq!(refused.to_string(), "image a is used by a container of this host");
     home.store.remove("a").expect("a store");
     assert!(home.find("a").is_none() && home.layers() == 2);
     assert_eq!(std::fs::read(merged.join("top")).expect("a file"), b"x");

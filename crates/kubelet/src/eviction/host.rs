@@ -100,7 +100,8 @@ mod tests {
     fn a_machine_can_be_measured() {
         let capacity = Config::new("n", "/").capacity;
         let levels = measure(&Cgroup::new("pilothouse-no-such-group"), Path::new("/"), capacity);
-        for signal in [Signal::MemoryAvailable, Signal::AllocatableMemoryAvailable, Signal::NodeFsAvailable, Signal::PidAvailable] {
+        for signal in [Signal::MemoryAvailable, Signal::AllocatableMemoryAvailable, Signal::NodeFsAvailable, Signal::PidAvailable]
+        {
             let level = levels.get(&signal).unwrap_or_else(|| panic!("{signal:?} is measured"));
             assert!((0..=level.capacity).contains(&level.available), "{signal:?} {level:?}");
         }

@@ -31,8 +31,7 @@ pub fn low(threshold: &Threshold, level: Level, candidate: &Candidate) -> String
         _ => bytes(value),
     };
     let (wanted, available) = (amount(threshold.amount.of(level)), amount(level.available));
-    let mut text =
-        format!("The node was low on resource: {resource}. Threshold quantity: {wanted}, available: {available}. ");
+    let mut text = format!("The node was low on resource: {resource}. Threshold quantity: {wanted}, available: {available}. ");
     for used in candidate.usage.iter().flat_map(|usage| &usage.containers) {
         text.push_str(&greedy(&candidate.pod, used, resource).unwrap_or_default());
     }

@@ -15,7 +15,7 @@ mod watch;
 pub use evictor::run;
 pub use host::HostStats;
 pub use pressure::Pressure;
-pub use settings::EvictionSettings;
+pub use settings::{EvictionSettings, seconds};
 pub use signal::{Condition, Level, Levels, NodeStats, Signal};
 
 use std::sync::Arc;

@@ -55,7 +55,8 @@ mod tests {
         let burstable = json!({"containers": [{"resources": {"requests": {"cpu": "1m"}}}]});
         let tolerant = json!({"containers": [{}], "tolerations": [
             {"key": "node.kubernetes.io/memory-pressure", "operator": "Exists", "effect": "NoSchedule"}]});
-        let plain = json!({"containers": [{}], "tolerations": [{"key": "node.kubernetes.io/disk-pressure", "operator": "Exists"}]});
+        let plain =
+            json!({"containers": [{}], "tolerations": [{"key": "node.kubernetes.io/disk-pressure", "operator": "Exists"}]});
         for (conditions, spec, refusal) in [
             (vec![], &plain, None),
             (vec![MemoryPressure], &plain, Some("The node had condition: [MemoryPressure]. ")),

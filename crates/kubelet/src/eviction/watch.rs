@@ -111,6 +111,9 @@ mod tests {
     fn as_much_is_reclaimed_as_was_asked_for() {
         let config =
             json!({"evictionHard": {"memory.available": "100Mi"}, "evictionMinimumReclaim": {"memory.available": "50Mi"}});
-        story(config, &[(0, 120, ""), (10, 99, "MemoryPressure evict"), (20, 149, "MemoryPressure evict"), (30, 150, "MemoryPressure")]);
+        story(
+            config,
+            &[(0, 120, ""), (10, 99, "MemoryPressure evict"), (20, 149, "MemoryPressure evict"), (30, 150, "MemoryPressure")],
+        );
     }
 }

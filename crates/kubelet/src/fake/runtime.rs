@@ -38,6 +38,8 @@ struct State {
     containers: BTreeMap<String, ContainerStatus>,
     /// What was asked for last, in order: `start web 0`.
     calls: VecDeque<String>,
+    /// What containers use, by name.
+    usage: BTreeMap<String, ContainerStats>,
 }
 
 impl State {
@@ -47,10 +49,6 @@ impl State {
         }
         self.calls.push_back(call());
     }
-    /// What was asked for, in order: `start web 0`.
-    calls: Vec<String>,
-    /// What containers use, by name.
-    usage: BTreeMap<String, ContainerStats>,
 }
 
 /// Cheap to clone; clones are one runtime, which outlives each kubelet.

@@ -30,6 +30,8 @@ fn config(cx: &Cx, pod: &PodView, prepared: &Prepared, attempt: u32) -> SandboxC
         attempt,
         hostname: if pod.host_network() { cx.config.node_name.clone() } else { pod.hostname() },
         host_network: pod.host_network(),
+        host_pid: pod.host_pid(),
+        host_ipc: pod.host_ipc(),
         share_process_namespace: pod.share_process_namespace(),
         cgroup_parent: cgroup::parent(pod),
         resources: cgroup::of_pod(pod, cx.config.pod_pids_limit),

@@ -93,12 +93,17 @@ fn parse(text: &str) -> Resolver {
         let (name, rest) = (words.next().unwrap_or_default(), words.map(str::to_owned).collect::<Vec<_>>());
         match name {
             "nameserver" => out.servers.extend(rest.into_iter().take(1)),
-            "search" => out.searches = rest,
+            // The root alone stays what it is.
+            "search" => out.searches = rest.iter().map(|name| without_dot(name)).collect(),
             "options" => out.options = rest,
             _ => {}
         }
     }
     out
+}
+
+fn without_dot(name: &str) -> String {
+    if name == "." { name.to_owned() } else { name.trim_end_matches('.').to_owned() }
 }
 
 fn print(mut resolver: Resolver) -> String {
@@ -131,7 +136,7 @@ mod tests {
         config.cluster_dns = vec![[10, 100, 0, 10].into()];
         config.cluster_domain = "cluster.local".into();
         std::fs::create_dir(root.path().join("etc")).expect("a directory");
-        std::fs::write(root.path().join("etc/resolv.conf"), "search ec2.internal\nnameserver 172.31.0.2\noptions timeout:2\n")
+        std::fs::write(root.path().join("etc/resolv.conf"), "search ec2.internal.\nnameserver 172.31.0.2\noptions timeout:2\n")
             .expect("a file");
         let text = |spec| resolv_conf(&config, &PodView::new(json!({"metadata": {"namespace": "site"}, "spec": spec})));
         let first = "search site.svc.cluster.local svc.cluster.local cluster.local ec2.internal\nnameserver 10.100.0.10\noptions ndots:5\n";

@@ -47,6 +47,32 @@ async fn a_service_from_up_to_purge() {
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 
+/// A service that is killed leaves its load balancers' names in the hosts file, which the next command of its takes out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hosts_file_is_left_as_it_was() {
+    let home = Home::new();
+    let (port, hosts) = (home.port.to_string(), home.directory.path().join("hosts"));
+    let shown = hosts.to_str().expect("text");
+    let own = "127.0.0.1 localhost\n";
+    for (start, end) in [(&["--hosts-file", shown][..], &["down"][..]), (&[], &["down", "--purge"])] {
+        fs::write(&hosts, own).expect("a hosts file");
+        home.ok(&[&["up", "--port", &port, "--detach"], start].concat()).await;
+        assert_eq!(fs::read_to_string(&hosts).expect("a hosts file"), own, "there are no load balancers");
+        let info = home.state_dir().read_info().expect("a state directory").expect("a service");
+        assert_eq!(info.hosts_file.as_deref(), Some(hosts.as_path()), "later starts know it");
+        let killed = tokio::process::Command::new("kill").args(["-9", &info.pid.to_string()]).status().await;
+        assert!(killed.expect("kill").success());
+        let name = "127.64.0.9 web-0123456789abcdef.elb.us-east-1.amazonaws.com";
+        let left = format!("{own}# pilothouse {0} begin\n{name}\n# pilothouse {0} end\n", info.instance);
+        fs::write(&hosts, left).expect("a hosts file");
+        home.ok(end).await;
+        assert_eq!(fs::read_to_string(&hosts).expect("a hosts file"), own, "{end:?}");
+    }
+    home.ok(&["up", "--port", &port, "--detach", "--hosts-file", "none"]).await;
+    assert_eq!(home.state_dir().read_info().expect("a state directory").and_then(|info| info.hosts_file), None);
+    home.ok(&["down", "--purge"]).await;
+}
+
 /// Whatever supervises the service may end it by a signal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_is_a_clean_end() {

@@ -7,7 +7,7 @@ use super::{io_error, root};
 use crate::cri::{ContainerConfig, ContainerState, ContainerStatus, Error, ExecConfig, Resources, Result};
 use crate::layout::{ContainerDir, SandboxDir, SandboxFile, write_json};
 use crate::protocol::{Reply, send};
-use crate::spec::{self, Surroundings};
+use crate::spec::{self, Processes, Surroundings};
 use crate::users;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::error::LibcontainerError;
@@ -81,7 +81,11 @@ impl Container {
             rootfs: &rootfs,
             cgroup: cgroup.path(),
             available_capabilities: pod.capabilities,
-            first_process: pod.first_process,
+            processes: match pod.first_process {
+                _ if pod.file.config.host_pid => Processes::Machine,
+                Some(first) => Processes::Pod { first },
+                None => Processes::Own,
+            },
         };
         let spec = spec::build(&config, &around)?;
         let process = spec["process"].clone();

@@ -12,7 +12,10 @@ use std::os::fd::AsRawFd;
 
 /// Returns the first process of a process namespace that the containers share.
 pub fn enter(config: &SandboxConfig) -> Result<Option<u32>> {
-    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS;
+    if !config.host_ipc {
+        flags |= CloneFlags::CLONE_NEWIPC;
+    }
     if !config.host_network {
         flags |= CloneFlags::CLONE_NEWNET;
     }
@@ -28,7 +31,7 @@ pub fn enter(config: &SandboxConfig) -> Result<Option<u32>> {
         fs::write(&path, value).map_err(|error| Error::Create(format!("failed to write sysctl {name}={value}: {error}")))?;
     }
     config.tmpfs.iter().try_for_each(mount_tmpfs)?;
-    config.share_process_namespace.then(first_process).transpose()
+    (config.share_process_namespace && !config.host_pid).then(first_process).transpose()
 }
 
 fn mount_tmpfs(tmpfs: &Tmpfs) -> Result<()> {

@@ -24,6 +24,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("adoption", |world| Box::pin(adoption(world))),
     ("lost_shim", |world| Box::pin(lost_shim(world))),
     ("shared_processes", |world| Box::pin(shared_processes(world))),
+    ("machine_processes", |world| Box::pin(machine_processes(world))),
     ("cycles", |world| Box::pin(cycles(world))),
 ];
 
@@ -329,6 +330,29 @@ async fn shared_processes(world: &World) {
     world.until_exited(&runtime, "c2").await;
     assert_eq!(world.logged("c2"), "1\n");
     runtime.remove_sandbox("pid").await.expect("removed");
+}
+
+/// A pod of the machine's own processes sees them, and ends like any other.
+async fn machine_processes(world: &World) {
+    let (runtime, _) = world.open();
+    let config = SandboxConfig {
+        id: "machine".into(),
+        pod_uid: "uid-machine".into(),
+        hostname: "machine".into(),
+        cgroup_parent: "/kubepods/podmachine".into(),
+        host_pid: true,
+        host_ipc: true,
+        ..SandboxConfig::default()
+    };
+    runtime.run_sandbox(&config).await.expect("a sandbox");
+    world.run(&runtime, "machine", &world.container("c1", "sleep 4712 & wait")).await;
+    world.run(&runtime, "machine", &world.container("c2", "readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc")).await;
+    world.until_exited(&runtime, "c2").await;
+    let own = |kind: &str| std::fs::read_link(format!("/proc/self/ns/{kind}")).expect("a namespace").display().to_string();
+    assert_eq!(world.logged("c2"), format!("{}\n{}\n", own("pid"), own("ipc")));
+    runtime.stop_container("c1", Duration::ZERO).await.expect("killed");
+    assert!(world.cgroup().processes().len() <= 1, "at most the shim is left");
+    runtime.remove_sandbox("machine").await.expect("removed");
 }
 
 /// Nothing accumulates. `PILOTHOUSE_CYCLES=1000` for the long run.

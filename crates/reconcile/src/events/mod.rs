@@ -1,16 +1,16 @@
 //! Records `v1 Event`s, folding repetitions into a count as client-go's recorder does.
 
+mod correlate;
+
 use client::{Client, Resource};
+use correlate::{Correlator, Said, Verdict};
 use meta::status::Result;
 use meta::time::SharedClock;
 use meta::{Doc, Object};
 use parking_lot::Mutex;
 use serde_json::json;
-use std::collections::VecDeque;
 
 const EVENTS: Resource = Resource::new("", "v1", "events");
-/// How many recent events are remembered for folding.
-const REMEMBERED: usize = 256;
 /// The longest DNS subdomain.
 const MAX_NAME: usize = 253;
 
@@ -20,33 +20,18 @@ pub enum EventType {
     Warning,
 }
 
-#[derive(Clone, PartialEq, Eq)]
-struct Fold {
-    uid: String,
-    field_path: String,
-    reason: String,
-    message: String,
-}
-
-struct Seen {
-    fold: Fold,
-    namespace: String,
-    name: String,
-    count: u64,
-}
-
 /// One component's voice.
 pub struct Recorder {
     client: Client,
     component: &'static str,
     host: String,
     clock: SharedClock,
-    recent: Mutex<VecDeque<Seen>>,
+    correlator: Mutex<Correlator>,
 }
 
 impl Recorder {
     pub fn new(client: Client, component: &'static str, clock: SharedClock) -> Self {
-        Self { client, component, host: String::new(), clock, recent: Mutex::default() }
+        Self { client, component, host: String::new(), clock, correlator: Mutex::default() }
     }
 
     /// Speaks from this node.
@@ -67,17 +52,22 @@ impl Recorder {
     /// As [`Recorder::record`], about a `v1 ObjectReference`, which may point at a part of an object.
     pub async fn record_reference(&self, about: Doc, level: EventType, reason: &str, message: &str) -> Result<()> {
         let text = |field: &str| about[field].as_str().unwrap_or("").to_owned();
-        let fold = Fold { uid: text("uid"), field_path: text("fieldPath"), reason: reason.into(), message: message.into() };
-        if let Some((namespace, name, count)) = self.repeat(&fold) {
-            let patch = json!({ "count": count, "lastTimestamp": self.clock.now().to_string() });
-            match self.client.patch(EVENTS, &namespace, &name, "", patch).await {
-                Err(status) if status.reason == meta::Reason::NotFound => {}
-                other => return other.map(drop),
+        let said = Said { uid: text("uid"), field_path: text("fieldPath"), reason: reason.into(), message: message.into() };
+        let verdict = self.correlator.lock().judge(said, self.clock.now());
+        let said = match verdict {
+            Verdict::Unsaid => return Ok(()),
+            Verdict::Tell(said) => said,
+            Verdict::Count { namespace, name, count, said } => {
+                let patch = json!({ "count": count, "message": said.message, "lastTimestamp": self.clock.now().to_string() });
+                match self.client.patch(EVENTS, &namespace, &name, "", patch).await {
+                    Err(status) if status.reason == meta::Reason::NotFound => said,
+                    other => return other.map(drop),
+                }
             }
-        }
+        };
         let namespace = Some(text("namespace")).filter(|namespace| !namespace.is_empty()).unwrap_or_else(|| "default".into());
         let mut name = self.name_for(&text("name"));
-        let mut doc = self.document(about, level, (&namespace, &name), (reason, message));
+        let mut doc = self.document(about, level, (&namespace, &name), (&said.reason, &said.message));
         match self.client.create(EVENTS, &namespace, doc.clone()).await {
             // Said within one tick of the clock.
             Err(status) if status.reason == meta::Reason::AlreadyExists => {
@@ -87,7 +77,7 @@ impl Recorder {
             }
             other => drop(other?),
         }
-        self.remember(Seen { fold, namespace, name, count: 1 });
+        self.correlator.lock().told(&said, namespace, name);
         Ok(())
     }
 
@@ -111,21 +101,5 @@ impl Recorder {
             "firstTimestamp": now, "lastTimestamp": now,
             "source": source, "reportingComponent": self.component, "reportingInstance": self.host,
         })
-    }
-
-    fn repeat(&self, fold: &Fold) -> Option<(String, String, u64)> {
-        let mut recent = self.recent.lock();
-        let seen = recent.iter_mut().find(|s| s.fold == *fold)?;
-        seen.count += 1;
-        Some((seen.namespace.clone(), seen.name.clone(), seen.count))
-    }
-
-    fn remember(&self, seen: Seen) {
-        let mut recent = self.recent.lock();
-        recent.retain(|s| s.fold != seen.fold);
-        recent.push_back(seen);
-        if recent.len() > REMEMBERED {
-            recent.pop_front();
-        }
     }
 }

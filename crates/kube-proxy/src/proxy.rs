@@ -1,0 +1,214 @@
+//! The loop: takes the Services that changed, makes one transaction of all of them, and falls back to the whole table when
+//! the kernel refuses it. Woken by Services, EndpointSlices and the labels of the own node.
+
+use crate::Config;
+use crate::change::{Change, Parts, removal};
+use crate::endpoint::{Endpoints, endpoints, service_of};
+use crate::health::HealthChecks;
+use crate::rules::{Surroundings, part};
+use crate::service::{ServicePort, health_check_port, ports};
+use crate::stale::Served;
+use crate::table::{Layout, fixed};
+use crate::topology::Here;
+use client::Resource;
+use meta::Object;
+use node_os::nft::{NftError, Protocol, Transaction};
+use node_os::{conntrack, netns::NetNs};
+use parking_lot::Mutex;
+use reconcile::{Controller, Error, Informer, Informers, Next, ObjectKey, Runtime};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const SERVICES: Resource = Resource::new("", "v1", "services");
+const NODES: Resource = Resource::new("", "v1", "nodes");
+const ENDPOINT_SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpointslices");
+const BY_SERVICE: &str = "kube-proxy-by-service";
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+
+type Changed = Arc<Mutex<BTreeSet<ObjectKey>>>;
+
+/// Runs until the runtime stops. What the table has then goes on leading packets, and the next start takes it over.
+pub fn start(config: Config, informers: &Informers, runtime: &Runtime) {
+    let services = informers.get(SERVICES);
+    let slices = informers.get(ENDPOINT_SLICES);
+    let node = informers.select(NODES, &format!("metadata.name={}", config.node_name));
+    slices.add_index(BY_SERVICE, |slice| owner(slice).iter().map(ToString::to_string).collect());
+    let health = HealthChecks::new(config.namespace.clone(), config.node_addresses.clone(), runtime);
+    let changed = Changed::default();
+    let pass = Arc::new(Pass {
+        config,
+        services: services.clone(),
+        slices: slices.clone(),
+        node: node.clone(),
+        changed: changed.clone(),
+        state: tokio::sync::Mutex::new(State::new(health)),
+    });
+    let (by_service, by_slice) = (changed.clone(), changed);
+    // One key: whatever changes during a pass is taken together by the next.
+    Controller::<()>::new("kube-proxy", runtime)
+        .watches(&services, move |change| {
+            by_service.lock().insert(ObjectKey::of(change.object()));
+            [()]
+        })
+        .watches(&slices, move |change| {
+            by_slice.lock().extend(change.old.iter().chain(&change.new).filter_map(|slice| owner(slice)));
+            [()]
+        })
+        .watches(&node, |_| [()])
+        .run(1, move |()| {
+            let pass = pass.clone();
+            async move { pass.run().await }
+        });
+}
+
+fn owner(slice: &Object) -> Option<ObjectKey> {
+    service_of(slice).map(|name| ObjectKey::new(&*slice.meta.namespace, name))
+}
+
+/// What is in the kernel, as far as this process knows.
+struct State {
+    parts: Parts,
+    around: Surroundings,
+    /// Chains without rules that are still to be deleted.
+    stale: BTreeSet<String>,
+    /// False until the whole table has been written, and after the kernel refused a change.
+    in_step: bool,
+    health: HealthChecks,
+}
+
+impl State {
+    fn new(health: HealthChecks) -> Self {
+        let (parts, around) = Default::default();
+        Self { parts, around, stale: BTreeSet::new(), in_step: false, health }
+    }
+}
+
+/// All that a Service's rules depend on.
+struct Seen {
+    ports: Vec<ServicePort>,
+    endpoints: Endpoints,
+    health_check_port: Option<u16>,
+}
+
+impl Seen {
+    fn local_ready(&self) -> usize {
+        let places = self.endpoints.values().flatten().filter(|(_, endpoint)| endpoint.local && endpoint.ready);
+        places.map(|((address, _), _)| address).collect::<BTreeSet<_>>().len()
+    }
+}
+
+struct Pass {
+    config: Config,
+    services: Arc<Informer>,
+    slices: Arc<Informer>,
+    node: Arc<Informer>,
+    changed: Changed,
+    state: tokio::sync::Mutex<State>,
+}
+
+impl Pass {
+    async fn run(&self) -> Result<Next, Error> {
+        let state = &mut *self.state.lock().await;
+        let mut keys = std::mem::take(&mut *self.changed.lock());
+        let around = self.surroundings();
+        if state.around != around {
+            state.around = around;
+            keys.extend(self.services.all().iter().map(|service| ObjectKey::of(service)));
+            keys.extend(state.parts.keys().cloned());
+        }
+        let (mut change, mut served) = (Change::default(), Served::default());
+        while let Some(key) = keys.pop_first() {
+            let seen = self.observe(&key);
+            let wanted = seen.as_ref().map(|seen| part(&seen.ports, &seen.endpoints, &state.around));
+            keys.extend(state.parts.set(&key, wanted, &mut change));
+            self.follow(&key, seen.as_ref(), state, &mut served);
+        }
+        self.apply(state, change).await?;
+        self.forget(served).await;
+        Ok(Next::OnChange)
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        let node = self.node.get("", &self.config.node_name);
+        let zone = node.and_then(|node| node.meta.labels.get(ZONE_LABEL).map(ToString::to_string));
+        Surroundings {
+            here: Here { node: self.config.node_name.clone(), zone: zone.unwrap_or_default() }, // a cluster without zones
+            pod_links: self.config.pod_links.clone(),
+            local_addresses: self.config.local_addresses.clone(),
+        }
+    }
+
+    fn observe(&self, key: &ObjectKey) -> Option<Seen> {
+        let service = self.services.get(&key.namespace, &key.name)?;
+        let slices = self.slices.indexed(BY_SERVICE, &key.to_string());
+        let endpoints = endpoints(slices.iter().map(AsRef::as_ref), &self.config.node_name);
+        Some(Seen { ports: ports(&service), endpoints, health_check_port: health_check_port(&service) })
+    }
+
+    /// What else depends on a Service besides rules.
+    fn follow(&self, key: &ObjectKey, seen: Option<&Seen>, state: &mut State, served: &mut Served) {
+        let (port, count) = seen.map_or((None, 0), |seen| (seen.health_check_port, seen.local_ready()));
+        if let Err(error) = state.health.set(key, port, count) {
+            tracing::warn!(service = %key, ?port, %error, "the health check does not listen");
+        }
+        if let Some(seen) = seen {
+            served.add(&seen.ports, &seen.endpoints, &self.config.node_addresses, &self.config.local_addresses);
+        }
+    }
+
+    async fn apply(&self, state: &mut State, change: Change) -> Result<(), Error> {
+        let mut stale = std::mem::take(&mut state.stale);
+        stale.retain(|chain| !change.revives(chain));
+        stale.extend(change.stale.iter().cloned());
+        let transaction = if state.in_step { change.transaction() } else { state.parts.whole().write(fixed(&self.layout())) };
+        // A new table has nothing old in it.
+        state.stale = if state.in_step { stale } else { BTreeSet::new() };
+        state.in_step = false;
+        let commands = transaction.commands.len();
+        self.commit(transaction).await.map_err(|error| {
+            tracing::warn!(%error, "the kernel refused a change: the whole table is written next");
+            Error::Waiting(error.to_string())
+        })?;
+        state.in_step = true;
+        tracing::debug!(commands, "Services are in the table");
+        match self.commit(removal(&state.stale)).await {
+            Ok(()) => state.stale.clear(),
+            Err(error) => tracing::debug!(%error, "chains without rules stay until the next change"),
+        }
+        Ok(())
+    }
+
+    fn layout(&self) -> Layout {
+        Layout {
+            node_addresses: self.config.node_addresses.clone(),
+            service_cidrs: self.config.service_cidrs.clone(),
+            local_addresses: self.config.local_addresses.clone(),
+        }
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<(), NftError> {
+        if transaction.is_empty() {
+            return Ok(());
+        }
+        let namespace = self.config.namespace.clone();
+        let done = tokio::task::spawn_blocking(move || transaction.commit(&namespace)).await;
+        done.unwrap_or_else(|error| Err(NftError { command: "transaction".into(), source: std::io::Error::other(error) }))
+    }
+
+    async fn forget(&self, served: Served) {
+        if served.is_empty() {
+            return;
+        }
+        let namespace = self.config.namespace.clone();
+        match tokio::task::spawn_blocking(move || delete_stale(&namespace, &served)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "stale UDP flows stay"),
+            Err(error) => tracing::warn!(%error, "stale UDP flows stay"),
+        }
+    }
+}
+
+fn delete_stale(namespace: &NetNs, served: &Served) -> std::io::Result<()> {
+    let flows = conntrack::flows(namespace, Protocol::Udp as u8)?;
+    flows.iter().filter(|flow| served.is_stale(flow)).try_for_each(|flow| conntrack::delete(namespace, flow))
+}
