@@ -44,8 +44,13 @@ fn heard(
     inbox: &Arc<Inbox>,
     news_of: impl Fn(&ObjectChange) -> Vec<News> + Send + Sync + 'static,
 ) -> Arc<Informer> {
-    let (informer, inbox) = (informers.get(resource), inbox.clone());
-    informer.on_change(move |change| news_of(change).into_iter().for_each(|news| inbox.put(news)));
+    // An inbox that nobody empties any more is not filled either.
+    let (informer, inbox) = (informers.get(resource), Arc::downgrade(inbox));
+    informer.on_change(move |change| {
+        if let Some(inbox) = inbox.upgrade() {
+            news_of(change).into_iter().for_each(|news| inbox.put(news));
+        }
+    });
     informer
 }
 

@@ -1,10 +1,11 @@
 //! What news mean to the snapshot and to waiting pods (kubernetes pkg/scheduler/eventhandlers.go).
 
+use crate::cluster::Cluster;
 use crate::framework::Change;
 use crate::inbox::News;
 use crate::model::{Node, Pod};
 use crate::plugins::SCHEDULER_PLUGINS;
-use crate::queue::Queued;
+use crate::queue::{Queue, Queued};
 use crate::scheduler::Scheduler;
 use crate::writes::COMPONENT;
 use std::sync::Arc;
@@ -69,41 +70,45 @@ impl Scheduler {
         self.cluster.place(pod.clone(), &pod.node_name, false);
         match known {
             Some(old) if old.same_to_plugins(&pod) && !was_assumed => {}
-            Some(old) if !was_assumed => self.wake(&Change::PodUpdated { old: &old, new: &pod }, now),
-            _ => self.wake(&Change::PodAdded(&pod), now),
+            Some(old) if !was_assumed => wake(&self.cluster, &mut self.queue, &Change::PodUpdated { old: &old, new: &pod }, now),
+            _ => wake(&self.cluster, &mut self.queue, &Change::PodAdded(&pod), now),
         }
     }
 
     fn pod_gone(&mut self, uid: &str, now: Instant) {
-        self.queue.remove(uid);
+        let waiting = self.queue.remove(uid);
         self.binding.remove(uid);
-        self.cluster.nominated.remove(uid);
+        let kept = self.cluster.nominated.remove(uid).and_then(|node| self.cluster.id_of(&node));
+        if let (Some(queued), Some(node)) = (waiting, kept) {
+            // The room that was kept for it is free for others.
+            let change = Change::PodRemoved { pod: &queued.pod, from: self.cluster.host(node) };
+            wake(&self.cluster, &mut self.queue, &change, now);
+        }
         self.forget(uid, now);
     }
 
     /// Takes a pod off its node.
     pub(crate) fn forget(&mut self, uid: &str, now: Instant) {
-        if let Some(pod) = self.cluster.take_off(uid) {
-            self.wake(&Change::PodRemoved(&pod), now);
+        if let Some((pod, from)) = self.cluster.take_off(uid) {
+            let change = Change::PodRemoved { pod: &pod, from: self.cluster.host(from) };
+            wake(&self.cluster, &mut self.queue, &change, now);
         }
     }
 
     fn node_is(&mut self, node: Arc<Node>, now: Instant) {
         match self.cluster.set_node(node.name(), Some(node.clone())) {
-            None => self.wake(&Change::NodeAdded(&node), now),
-            Some(old) if !old.same_to_plugins(&node) => self.wake(&Change::NodeUpdated { old: &old, new: &node }, now),
+            None => wake(&self.cluster, &mut self.queue, &Change::NodeAdded(&node), now),
+            Some(old) if !old.same_to_plugins(&node) => {
+                wake(&self.cluster, &mut self.queue, &Change::NodeUpdated { old: &old, new: &node }, now)
+            }
             Some(_) => {}
         }
     }
+}
 
-    fn wake(&mut self, change: &Change<'_>, now: Instant) {
-        let cluster = &self.cluster;
-        self.queue.wake(now, |queued: &Queued| {
-            queued.refused_by.is_empty()
-                || SCHEDULER_PLUGINS
-                    .iter()
-                    .filter(|plugin| queued.refused_by.contains(plugin.name()))
-                    .any(|plugin| plugin.wakes(cluster, &queued.pod, change))
-        });
-    }
+fn wake(cluster: &Cluster, queue: &mut Queue, change: &Change<'_>, now: Instant) {
+    queue.wake(now, |queued: &Queued| {
+        let refusing = SCHEDULER_PLUGINS.iter().filter(|plugin| queued.refused_by.contains(plugin.name()));
+        queued.refused_by.is_empty() || refusing.into_iter().any(|plugin| plugin.wakes(cluster, &queued.pod, change))
+    });
 }

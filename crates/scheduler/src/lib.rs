@@ -23,10 +23,16 @@ mod writes;
 pub use stats::Stats;
 
 use client::Client;
+use draw::Draw;
+use futures::FutureExt;
 use inbox::Inbox;
 use meta::time::SharedClock;
 use reconcile::{Informers, Runtime};
+use scheduler::Scheduler;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
+use writes::Writes;
 
 /// Who the scheduler is.
 pub const USER: &str = "system:kube-scheduler";
@@ -41,22 +47,35 @@ pub struct Context {
     pub runtime: Runtime,
 }
 
+/// How long a scheduler that met a bug rests before it starts over.
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// Starts placing pods, until the context's runtime ends.
 pub fn start(context: Context) -> Arc<Stats> {
-    let (inbox, stats) = (Arc::new(Inbox::default()), Arc::new(Stats::default()));
-    let watched = feed::watch(&context.informers, &inbox);
-    let seed = context.clock.new_uid();
-    let writes = writes::Writes::new(context.client, context.clock, context.runtime.clone(), inbox.clone());
-    let scheduler = scheduler::Scheduler::new(inbox, writes, stats.clone(), draw::Draw::new(&seed));
-    let stop = context.runtime.stop.clone();
-    context.runtime.tasks.spawn(async move {
-        stop.run_until_cancelled(async {
-            for informer in watched {
-                informer.synced().await;
-            }
-            scheduler.run().await
-        })
-        .await
-    });
+    let stats = Arc::new(Stats::default());
+    let (stop, tasks, counted) = (context.runtime.stop.clone(), context.runtime.tasks.clone(), stats.clone());
+    tasks.spawn(async move { stop.run_until_cancelled(Box::pin(keep_running(context, counted))).await });
     stats
+}
+
+/// Nothing in memory is worth saving: what a bug leaves behind is dropped, and everything is read anew.
+async fn keep_running(context: Context, stats: Arc<Stats>) {
+    loop {
+        let outcome = AssertUnwindSafe(run(&context, &stats)).catch_unwind().await;
+        if outcome.is_err() {
+            tracing::error!("the scheduler panicked and starts over");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn run(context: &Context, stats: &Arc<Stats>) {
+    let inbox = Arc::new(Inbox::default());
+    let watched = feed::watch(&context.informers, &inbox);
+    let writes = Writes::new(context.client.clone(), context.clock.clone(), context.runtime.clone(), inbox.clone());
+    let scheduler = Scheduler::new(inbox, writes, stats.clone(), Draw::new(&context.clock.new_uid()));
+    for informer in watched {
+        informer.synced().await;
+    }
+    scheduler.run().await
 }

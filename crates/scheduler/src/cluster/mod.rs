@@ -274,14 +274,14 @@ impl Cluster {
         self.pods.insert(pod.uid().into(), Placed { pod, host, assumed, fingerprint });
     }
 
-    /// Removes a pod from its node.
-    pub fn take_off(&mut self, uid: &str) -> Option<Arc<Pod>> {
+    /// Removes a pod from its node, whose place it returns.
+    pub fn take_off(&mut self, uid: &str) -> Option<(Arc<Pod>, NodeId)> {
         let Placed { pod, host, .. } = self.pods.remove(uid)?;
         self.doomed.remove(uid);
         self.hosts[host as usize].remove(uid);
         self.count(&pod, host, -1);
         self.release(host);
-        Some(pod)
+        Some((pod, host))
     }
 
     fn count(&mut self, pod: &Pod, host: NodeId, amount: i64) {

@@ -21,14 +21,16 @@ impl Nominated {
         }
     }
 
-    pub fn remove(&mut self, uid: &str) {
-        let Some(node) = self.node_of.remove(uid) else { return };
+    /// Returns the node that was kept for the pod.
+    pub fn remove(&mut self, uid: &str) -> Option<String> {
+        let node = self.node_of.remove(uid)?;
         if let Some(pods) = self.by_node.get_mut(&node) {
             pods.retain(|pod| pod.uid() != uid);
             if pods.is_empty() {
                 self.by_node.remove(&node);
             }
         }
+        Some(node)
     }
 
     pub fn is_empty(&self) -> bool {

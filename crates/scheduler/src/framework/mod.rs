@@ -88,8 +88,11 @@ pub enum Change<'a> {
         old: &'a Pod,
         new: &'a Pod,
     },
-    /// Gone from its node.
-    PodRemoved(&'a Pod),
+    /// Gone from its node, which shows that already.
+    PodRemoved {
+        pod: &'a Pod,
+        from: &'a Host,
+    },
 }
 
 impl<'a> Change<'a> {

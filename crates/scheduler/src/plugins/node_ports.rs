@@ -20,7 +20,7 @@ impl Plugin for NodePorts {
     fn wakes(&self, _: &Cluster, pod: &Pod, change: &Change<'_>) -> bool {
         match change {
             Change::NodeAdded(_) => true,
-            Change::PodRemoved(other) => {
+            Change::PodRemoved { pod: other, .. } => {
                 pod.asks.ports.iter().any(|port| other.asks.ports.iter().any(|taken| taken.conflicts(port)))
             }
             _ => false,

@@ -30,8 +30,9 @@ impl Plugin for NodeResourcesFit {
         match change {
             Change::NodeAdded(node) => could_fit(node),
             Change::NodeUpdated { old, new } => could_fit(new) && (old.pods < new.pods || grew(old, new)),
-            // It took a place, at least.
-            Change::PodRemoved(_) => true,
+            Change::PodRemoved { from, .. } => {
+                from.pods.len() < from.pod_capacity && asks.fits(&from.allocatable, &from.requested)
+            }
             Change::PodUpdated { old, new } => old.asks.requests != new.asks.requests,
             Change::PodAdded(_) => false,
         }
@@ -91,7 +92,7 @@ fn free(capacity: i64, wanted: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{add_node, asking, incoming, place, scores, verdicts};
+    use crate::testing::{add_node, asking, incoming, place, scores, verdicts, zoned};
     use serde_json::json;
 
     fn offering(allocatable: meta::Doc) -> meta::Doc {
@@ -147,14 +148,16 @@ mod tests {
             )
         };
         let (small, large, larger) = (node("2"), node("4"), node("8"));
-        let cluster = Cluster::default();
+        let (cluster, free, mut taken) = (Cluster::default(), zoned("a:"), zoned("a:"));
+        place(&mut taken, "a", json!({"metadata": {"name": "p"}, "spec": {"containers": asking("1m", "1")}}));
         for (change, wakes) in [
             (Change::NodeAdded(&small), false),
             (Change::NodeAdded(&large), true),
             (Change::NodeUpdated { old: &small, new: &large }, true),
             (Change::NodeUpdated { old: &large, new: &larger }, true),
             (Change::NodeUpdated { old: &larger, new: &large }, false),
-            (Change::PodRemoved(&pod), true),
+            (Change::PodRemoved { pod: &pod, from: free.host(0) }, true),
+            (Change::PodRemoved { pod: &pod, from: taken.host(0) }, false),
             (Change::PodAdded(&pod), false),
         ] {
             assert_eq!(NodeResourcesFit.wakes(&cluster, &pod, &change), wakes);

@@ -1,6 +1,7 @@
 //! The scheduler on a real API server: stories with an end.
 
 mod basics;
+mod failures;
 mod neighbours;
 mod preemption;
 mod world;

@@ -62,7 +62,7 @@ impl World {
         let parts = Parts { config, published, store, issuer, clock: clock(), tasks, stop };
         let server = ApiServer::start(parts).await.expect("an API server");
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
-        let (scheduling, stats) = schedule(&server);
+        let (scheduling, stats) = schedule(&server, |client| client);
         let world = Self { server, admin, stats, runtime, scheduling, engine, _directory: directory };
         let account = json!({"metadata": {"name": "default"}});
         world.admin.create(SERVICE_ACCOUNTS, "default", account).await.expect("a service account");
@@ -71,8 +71,13 @@ impl World {
 
     /// As after a crash: with nothing in memory.
     pub async fn restart_scheduler(&mut self) {
+        self.restart_scheduler_over(|client| client).await;
+    }
+
+    /// With something between it and the server.
+    pub async fn restart_scheduler_over(&mut self, between: impl FnOnce(Client) -> Client) {
         self.stop_scheduler().await;
-        (self.scheduling, self.stats) = schedule(&self.server);
+        (self.scheduling, self.stats) = schedule(&self.server, between);
     }
 
     pub async fn stop_scheduler(&self) {
@@ -170,9 +175,9 @@ impl World {
     }
 }
 
-fn schedule(server: &Arc<ApiServer>) -> (Runtime, Arc<Stats>) {
+fn schedule(server: &Arc<ApiServer>, between: impl FnOnce(Client) -> Client) -> (Runtime, Arc<Stats>) {
     let runtime = Runtime::new();
-    let client = server.client(User::authenticated::<String>(scheduler::USER, []));
+    let client = between(server.client(User::authenticated::<String>(scheduler::USER, [])));
     let informers = Informers::new(client.clone(), runtime.tasks.clone(), runtime.stop.clone());
     let stats = scheduler::start(Context { client, informers, clock: clock(), runtime: runtime.clone() });
     (runtime, stats)

@@ -11,9 +11,9 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use world::{PODS, World};
 
-const NODES: usize = 5000;
+/// Nodes, and pods created on them of each shape.
+const SIZES: [(usize, usize); 3] = [(100, 2000), (1000, 5000), (5000, 10_000)];
 const ZONES: usize = 3;
-const PODS_CREATED: usize = 10_000;
 /// Replicas of one application.
 const REPLICAS: usize = 100;
 const CREATORS: usize = 64;
@@ -44,16 +44,22 @@ fn required(key: &str, app: &str) -> Doc {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
 async fn pods_a_second() {
+    for (nodes, pods) in SIZES {
+        measure(nodes, pods).await;
+    }
+}
+
+async fn measure(nodes: usize, pods: usize) {
     let mut world = World::start().await;
-    stream::iter(0..NODES).for_each_concurrent(CREATORS, |n| node(&world, n)).await;
-    println!("{NODES} nodes");
+    stream::iter(0..nodes).for_each_concurrent(CREATORS, |n| node(&world, n)).await;
+    println!("{nodes} nodes");
     for (name, shape) in SHAPES {
         // A scheduler that has nothing counted from shapes before.
         world.restart_scheduler().await;
         let started = Instant::now();
-        stream::iter(0..PODS_CREATED).for_each_concurrent(CREATORS, |n| pod(&world, name, n, shape)).await;
+        stream::iter(0..pods).for_each_concurrent(CREATORS, |n| pod(&world, name, n, shape)).await;
         let created = started.elapsed();
-        while world.stats.scheduled() < PODS_CREATED as u64 && started.elapsed() < Duration::from_secs(120) {
+        while world.stats.scheduled() < pods as u64 && started.elapsed() < Duration::from_secs(120) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let (scheduled, took) = (world.stats.scheduled(), started.elapsed());

@@ -55,7 +55,7 @@ impl Plugin for InterPodAffinity {
         };
         match change {
             Change::PodAdded(other) => near(other),
-            Change::PodRemoved(other) => repels(cluster, pod, other) || repels(cluster, other, pod),
+            Change::PodRemoved { pod: other, .. } => repels(cluster, pod, other) || repels(cluster, other, pod),
             Change::PodUpdated { old, new } => {
                 near(new) || (repels(cluster, pod, old) && !repels(cluster, pod, new)) || old.asks.terms != new.asks.terms
             }

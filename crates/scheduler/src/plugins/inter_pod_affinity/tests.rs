@@ -140,9 +140,9 @@ fn who_is_wanted_or_leaves_wakes_the_pod() {
     for (waiting, change, wakes) in [
         (&near, Change::PodAdded(&db), true),
         (&near, Change::PodAdded(&web), false),
-        (&near, Change::PodRemoved(&db), false),
-        (&away, Change::PodRemoved(&db), true),
-        (&away, Change::PodRemoved(&web), false),
+        (&near, Change::PodRemoved { pod: &db, from: cluster.host(0) }, false),
+        (&away, Change::PodRemoved { pod: &db, from: cluster.host(0) }, true),
+        (&away, Change::PodRemoved { pod: &web, from: cluster.host(0) }, false),
         (&away, Change::PodAdded(&db), false),
         (&away, Change::PodUpdated { old: &db, new: &web }, true),
         (&near, Change::PodUpdated { old: &web, new: &db }, true),
@@ -151,5 +151,5 @@ fn who_is_wanted_or_leaves_wakes_the_pod() {
     }
     // Somebody who stood guard against the pod leaves.
     let guard = pod(json!({"metadata": {"name": "g"}, "spec": required("podAntiAffinity", &[term("web", ZONE)])}));
-    assert!(InterPodAffinity.wakes(&cluster, &near, &Change::PodRemoved(&guard)));
+    assert!(InterPodAffinity.wakes(&cluster, &near, &Change::PodRemoved { pod: &guard, from: cluster.host(0) }));
 }

@@ -51,7 +51,7 @@ impl Plugin for PodTopologySpread {
         };
         let value = |node: &Node, key: &str| node.labels().get(key).map(str::to_owned);
         match change {
-            Change::PodAdded(other) | Change::PodRemoved(other) => counts(other),
+            Change::PodAdded(other) | Change::PodRemoved { pod: other, .. } => counts(other),
             Change::PodUpdated { old, new } => counts(old) != counts(new) || old.is_deleting() != new.is_deleting(),
             Change::NodeAdded(node) => required().all(|constraint| value(node, &constraint.term.topology_key).is_some()),
             Change::NodeUpdated { old, new } => {

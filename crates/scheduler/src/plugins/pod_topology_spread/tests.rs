@@ -1,7 +1,7 @@
 //! Shapes of upstream's filtering_test.go and scoring_test.go.
 
 use super::PodTopologySpread;
-use crate::cluster::{Cluster, GroupKind};
+use crate::cluster::GroupKind;
 use crate::framework::{Change, Plugin};
 use crate::model::Pod;
 use crate::testing::{incoming, place, pod, populate, scores, verdicts, zoned};
@@ -170,11 +170,14 @@ fn replicas_that_ask_for_nothing_are_spread_too() {
 
 #[test]
 fn pods_that_count_wake_the_pod() {
-    let cluster = Cluster::default();
+    let cluster = zoned("a:");
     let waiting = web(json!([must(ZONE, 1)]));
     for (labels, wakes) in [(json!({"app": "web"}), true), (json!({"app": "db"}), false)] {
         let other = pod(json!({"metadata": {"name": "o", "labels": labels}}));
-        assert_eq!(PodTopologySpread.wakes(&cluster, &waiting, &Change::PodRemoved(&other)), wakes);
+        assert_eq!(
+            PodTopologySpread.wakes(&cluster, &waiting, &Change::PodRemoved { pod: &other, from: cluster.host(0) }),
+            wakes
+        );
         assert_eq!(PodTopologySpread.wakes(&cluster, &waiting, &Change::PodAdded(&other)), wakes);
     }
 }
