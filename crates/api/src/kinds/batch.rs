@@ -6,6 +6,7 @@ use super::row::Row;
 use crate::Hooks;
 use crate::doc::{View, each, ensure, is_empty, is_true, set, set_default, str_at, with};
 use crate::rules::labels::{check_selector, check_template_matches};
+use meta::cron::Schedule;
 use meta::{Doc, FieldErrors, names};
 use serde_json::json;
 
@@ -179,62 +180,10 @@ fn validate_cron_job(doc: &Doc, errors: &mut FieldErrors) {
     }
 }
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-/// The five fields or one of the `@` words, with the parser's words for what is wrong.
+/// With the parser's words for what is wrong.
 fn check_schedule(schedule: &str) -> Result<(), String> {
     if schedule.contains("TZ") {
         return Err("cannot use TZ or CRON_TZ in schedule, use timeZone field instead".into());
     }
-    if let Some(word) = schedule.strip_prefix('@') {
-        let known = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-        let fine = known.contains(&word) || word.strip_prefix("every ").is_some_and(|d| !d.trim().is_empty());
-        return if fine { Ok(()) } else { Err(format!("unrecognized descriptor: @{word}")) };
-    }
-    let fields: Vec<&str> = schedule.split_whitespace().collect();
-    if fields.len() != 5 {
-        return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
-    }
-    let bounds: [(u32, u32, &[&str]); 5] = [(0, 59, &[]), (0, 23, &[]), (1, 31, &[]), (1, 12, &MONTHS), (0, 6, &DAYS)];
-    fields.iter().zip(bounds).try_for_each(|(field, (low, high, words))| {
-        field.split(',').try_for_each(|part| check_cron_range(part, low, high, words))
-    })
-}
-
-fn check_cron_range(part: &str, low: u32, high: u32, words: &[&str]) -> Result<(), String> {
-    let (range, step) = match part.split_once('/') {
-        Some((range, step)) => (range, Some(step)),
-        None => (part, None),
-    };
-    if let Some(step) = step {
-        let step: u32 = step.parse().map_err(|_| format!("failed to parse int from {step}"))?;
-        if step == 0 {
-            return Err(format!("step of range should be a positive number: {part}"));
-        }
-    }
-    if range == "*" || range == "?" {
-        return Ok(());
-    }
-    let number = |text: &str| -> Result<u32, String> {
-        match words.iter().position(|w| w.eq_ignore_ascii_case(text)) {
-            // Months count from one, days from zero: where the bounds begin.
-            Some(at) => Ok(at as u32 + low),
-            None => text.parse().map_err(|_| format!("failed to parse int from {text}")),
-        }
-    };
-    let (start, end) = match range.split_once('-') {
-        Some((start, end)) => (number(start)?, number(end)?),
-        None => (number(range)?, number(range)?),
-    };
-    if start < low {
-        return Err(format!("beginning of range ({start}) below minimum ({low}): {part}"));
-    }
-    if end > high {
-        return Err(format!("end of range ({end}) above maximum ({high}): {part}"));
-    }
-    if start > end {
-        return Err(format!("beginning of range ({start}) beyond end of range ({end}): {part}"));
-    }
-    Ok(())
+    Schedule::parse(schedule).map(drop)
 }
