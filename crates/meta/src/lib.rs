@@ -1,6 +1,7 @@
 //! The words every other crate speaks: object metadata, selectors, statuses, field errors, users, time.
 //! Pure data: no I/O, no async, no clock of its own.
 
+pub mod cron;
 pub mod field;
 pub mod group;
 pub mod labels;

@@ -1,11 +1,13 @@
 //! batch/v1 Job and CronJob (kubernetes `pkg/apis/batch`, `pkg/registry/batch/job/strategy.go`).
 
+use super::job_policies::{check_failure_policy, check_indexes, check_success_policy, check_time_zone};
 use super::pod::{check_template, default_template};
 use super::row::Row;
 use crate::Hooks;
 use crate::doc::{View, each, ensure, is_empty, is_true, set, set_default, str_at, with};
 use crate::rules::labels::{check_selector, check_template_matches};
-use meta::{Doc, FieldErrors};
+use meta::cron::Schedule;
+use meta::{Doc, FieldErrors, names};
 use serde_json::json;
 
 const CRON_JOB_NAME_MAX: usize = 52;
@@ -15,7 +17,7 @@ const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 pub const JOB_ROW: Row = Row::new("batch/v1", "Job").generation().selectable(&["status.successful"]).hooks(Hooks {
     default: default_job,
     prepare_create: generate_selector,
-    validate: |doc, errors| check_job_spec(&View::root(doc).get("spec"), true, errors),
+    validate: validate_job,
     validate_update: validate_job_update,
     ..Hooks::NONE
 });
@@ -69,18 +71,35 @@ fn generate_selector(doc: &mut Doc) {
     }
 }
 
+fn validate_job(doc: &Doc, errors: &mut FieldErrors) {
+    let root = View::root(doc);
+    let (spec, name) = (root.get("spec"), root.at("metadata.name"));
+    check_job_spec(&spec, true, errors);
+    let completions = spec.get("completions").int().filter(|count| *count > 0 && spec.get("completionMode").str() == "Indexed");
+    if let Some(completions) = completions.filter(|_| !name.is_empty()) {
+        // The host name of the last pod, which is the longest.
+        let host = format!("{}-{}", name.str(), completions - 1);
+        for _ in names::dns_label(&host) {
+            name.invalid(errors, format!("will not able to create pod with invalid DNS label: {host}"));
+        }
+    }
+}
+
 fn check_job_spec(spec: &View<'_>, selected: bool, errors: &mut FieldErrors) {
-    let completions = spec.get("completions");
-    for field in
-        ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex"]
-    {
+    for field in [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+        "maxFailedIndexes",
+    ] {
         spec.get(field).non_negative(errors);
     }
-    spec.get("completionMode").one_of_if_set(errors, &["NonIndexed", "Indexed"]);
-    spec.get("podReplacementPolicy").one_of_if_set(errors, &["Failed", "TerminatingOrFailed"]);
-    if spec.get("completionMode").str() == "Indexed" && !completions.is_set() {
-        completions.required(errors, "when completion mode is Indexed");
-    }
+    check_indexes(spec, errors);
+    check_failure_policy(spec, errors);
+    check_success_policy(spec, errors);
     let (selector, template) = (spec.get("selector"), spec.get("template"));
     if selected {
         if selector.is_set() {
@@ -92,8 +111,13 @@ fn check_job_spec(spec: &View<'_>, selected: bool, errors: &mut FieldErrors) {
     }
     check_template(&template, errors);
     let restart = template.at("spec.restartPolicy");
-    if !["OnFailure", "Never"].contains(&restart.str()) {
-        restart.required(errors, "valid values: \"OnFailure\", \"Never\"");
+    match restart.str() {
+        "Never" => {}
+        "OnFailure" if spec.get("podFailurePolicy").is_set() => {
+            restart.invalid(errors, "only \"Never\" is supported when podFailurePolicy is specified");
+        }
+        "OnFailure" => {}
+        _ => restart.required(errors, "valid values: \"OnFailure\", \"Never\""),
     }
 }
 
@@ -140,6 +164,7 @@ fn validate_cron_job(doc: &Doc, errors: &mut FieldErrors) {
     {
         schedule.invalid(errors, problem);
     }
+    check_time_zone(&spec.get("timeZone"), errors);
     for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
         spec.get(field).non_negative(errors);
     }
@@ -155,60 +180,10 @@ fn validate_cron_job(doc: &Doc, errors: &mut FieldErrors) {
     }
 }
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-/// The five fields or one of the `@` words, with the parser's words for what is wrong.
+/// With the parser's words for what is wrong.
 fn check_schedule(schedule: &str) -> Result<(), String> {
-    let schedule = schedule.split_once(' ').filter(|(first, _)| first.contains("TZ=")).map_or(schedule, |(_, rest)| rest);
-    if let Some(word) = schedule.strip_prefix('@') {
-        let known = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-        let fine = known.contains(&word) || word.strip_prefix("every ").is_some_and(|d| !d.trim().is_empty());
-        return if fine { Ok(()) } else { Err(format!("unrecognized descriptor: @{word}")) };
+    if schedule.contains("TZ") {
+        return Err("cannot use TZ or CRON_TZ in schedule, use timeZone field instead".into());
     }
-    let fields: Vec<&str> = schedule.split_whitespace().collect();
-    if fields.len() != 5 {
-        return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
-    }
-    let bounds: [(u32, u32, &[&str]); 5] = [(0, 59, &[]), (0, 23, &[]), (1, 31, &[]), (1, 12, &MONTHS), (0, 6, &DAYS)];
-    fields.iter().zip(bounds).try_for_each(|(field, (low, high, words))| {
-        field.split(',').try_for_each(|part| check_cron_range(part, low, high, words))
-    })
-}
-
-fn check_cron_range(part: &str, low: u32, high: u32, words: &[&str]) -> Result<(), String> {
-    let (range, step) = match part.split_once('/') {
-        Some((range, step)) => (range, Some(step)),
-        None => (part, None),
-    };
-    if let Some(step) = step {
-        let step: u32 = step.parse().map_err(|_| format!("failed to parse int from {step}"))?;
-        if step == 0 {
-            return Err(format!("step of range should be a positive number: {part}"));
-        }
-    }
-    if range == "*" || range == "?" {
-        return Ok(());
-    }
-    let number = |text: &str| -> Result<u32, String> {
-        match words.iter().position(|w| w.eq_ignore_ascii_case(text)) {
-            // Months count from one, days from zero: where the bounds begin.
-            Some(at) => Ok(at as u32 + low),
-            None => text.parse().map_err(|_| format!("failed to parse int from {text}")),
-        }
-    };
-    let (start, end) = match range.split_once('-') {
-        Some((start, end)) => (number(start)?, number(end)?),
-        None => (number(range)?, number(range)?),
-    };
-    if start < low {
-        return Err(format!("beginning of range ({start}) below minimum ({low}): {part}"));
-    }
-    if end > high {
-        return Err(format!("end of range ({end}) above maximum ({high}): {part}"));
-    }
-    if start > end {
-        return Err(format!("beginning of range ({start}) beyond end of range ({end}): {part}"));
-    }
-    Ok(())
+    Schedule::parse(schedule).map(drop)
 }

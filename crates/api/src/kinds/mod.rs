@@ -10,6 +10,7 @@ mod endpoint_slice;
 mod endpoints;
 mod event;
 mod flow_control;
+mod job_policies;
 mod lease;
 mod namespace;
 mod networking;

@@ -171,8 +171,35 @@ fn jobs() {
             ),
             ("/spec/completions", json!(-1), &["spec.completions: Invalid value: -1: must be greater than or equal to 0"]),
             ("/spec/backoffLimit", json!(-1), &["spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0"]),
+            ("/spec/completionMode", json!("Indexed"), &[]),
+            (
+                "/spec/backoffLimitPerIndex",
+                json!(1),
+                &["spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode"],
+            ),
+            (
+                "/spec/maxFailedIndexes",
+                json!(1),
+                &[
+                    "spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified",
+                    "spec.maxFailedIndexes: Invalid value: 1: requires indexed completion mode",
+                ],
+            ),
+            (
+                "/spec/podReplacementPolicy",
+                json!("Never"),
+                &[
+                    "spec.podReplacementPolicy: Unsupported value: \"Never\": supported values: \"Failed\", \"TerminatingOrFailed\"",
+                ],
+            ),
+            (
+                "/spec/successPolicy",
+                json!({"rules": []}),
+                &["spec.successPolicy: Invalid value: {\"rules\":[]}: requires indexed completion mode"],
+            ),
         ],
     );
+    job_policies(&base);
     check_update(
         "batch/v1 Job",
         &base,
@@ -189,6 +216,16 @@ fn jobs() {
         &[
             ("/spec/schedule", json!(""), &["spec.schedule: Required value"]),
             ("/spec/schedule", json!("@hourly"), &[]),
+            (
+                "/spec/schedule",
+                json!("TZ=UTC * * * * *"),
+                &[
+                    "spec.schedule: Invalid value: \"TZ=UTC * * * * *\": cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
+                ],
+            ),
+            ("/spec/timeZone", json!("Europe/Berlin"), &[]),
+            ("/spec/timeZone", json!("../etc"), &["spec.timeZone: Invalid value: \"../etc\": unknown time zone ../etc"]),
+            ("/spec/timeZone", json!(""), &["spec.timeZone: Invalid value: \"\": timeZone must be nil or non-empty string"]),
             ("/spec/schedule", json!("0 9 * jan-mar MON"), &[]),
             (
                 "/spec/schedule",
@@ -223,6 +260,75 @@ fn a_stateful_sets_mounts_may_name_its_claims() {
         &[
             ("/spec/template/spec/containers/0/volumeMounts", json!([{"name": "data", "mountPath": "/data"}]), &[]),
             ("/spec/template/metadata/labels/app", json!("x"), &[&MISMATCH.replace("web", "x")]),
+        ],
+    );
+}
+
+fn job_policies(job: &meta::Doc) {
+    let mut base = job.clone();
+    base["spec"]["completions"] = json!(3);
+    base["spec"]["completionMode"] = json!("Indexed");
+    let code = |values: meta::Doc| json!({"rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": values}}]});
+    let rules = |rule: meta::Doc| json!({"rules": [rule]});
+    check_create(
+        "batch/v1 Job",
+        &base,
+        &[
+            ("/spec/podFailurePolicy", code(json!([1, 42])), &[]),
+            (
+                "/spec/podFailurePolicy",
+                code(json!([0])),
+                &["spec.podFailurePolicy.rules[0].onExitCodes.values[0]: Invalid value: 0: must not be 0 for the In operator"],
+            ),
+            (
+                "/spec/podFailurePolicy",
+                code(json!([2, 1])),
+                &["spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: [2,1]: must be ordered"],
+            ),
+            (
+                "/spec/podFailurePolicy",
+                rules(json!({"action": "FailIndex", "onPodConditions": [{"type": "DisruptionTarget"}]})),
+                &[
+                    "spec.podFailurePolicy.rules[0].action: Invalid value: \"FailIndex\": requires the backoffLimitPerIndex to be set",
+                ],
+            ),
+            (
+                "/spec/podFailurePolicy",
+                rules(json!({"action": "Ignore"})),
+                &[
+                    "spec.podFailurePolicy.rules[0]: Invalid value: {\"action\":\"Ignore\"}: specifying one of OnExitCodes and OnPodConditions is required",
+                ],
+            ),
+            ("/spec/successPolicy", rules(json!({"succeededIndexes": "0,2", "succeededCount": 1})), &[]),
+            (
+                "/spec/successPolicy",
+                rules(json!({"succeededIndexes": "0-3"})),
+                &[
+                    "spec.successPolicy.rules[0].succeededIndexes: Invalid value: \"0-3\": error parsing succeededIndexes: too large index: \"3\"",
+                ],
+            ),
+            (
+                "/spec/successPolicy",
+                rules(json!({"succeededIndexes": "0,1", "succeededCount": 3})),
+                &[
+                    "spec.successPolicy.rules[0].succeededCount: Invalid value: 3: must be less than or equal to 2 (the number of indexes in the specified succeededIndexes field)",
+                ],
+            ),
+            (
+                "/spec/successPolicy",
+                rules(json!({})),
+                &[
+                    "spec.successPolicy.rules[0]: Required value: at least one of succeededCount or succeededIndexes must be specified",
+                ],
+            ),
+            (
+                "/metadata",
+                json!({"name": "a".repeat(62)}),
+                &[&format!(
+                    "metadata.name: Invalid value: \"{0}\": will not able to create pod with invalid DNS label: {0}-2",
+                    "a".repeat(62)
+                )],
+            ),
         ],
     );
 }

@@ -1,8 +1,8 @@
 //! Which of its times a CronJob is due for: `mostRecentScheduleTime` of kubernetes `pkg/controller/cronjob/utils.go`.
 
-use super::schedule::Schedule;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use meta::cron::Schedule;
 use std::time::Duration;
 
 /// Clocks that are set a little differently do not wake anybody too early.

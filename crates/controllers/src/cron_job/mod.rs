@@ -2,7 +2,6 @@
 
 mod due;
 mod plan;
-mod schedule;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -13,11 +12,11 @@ use crate::job;
 use crate::workloads::{Events, Kind};
 use client::{Client, DeleteOptions, Preconditions, Propagation, Resource};
 use due::Timetable;
+use meta::cron::Schedule;
 use meta::time::SharedClock;
 use meta::{Doc, Object, Reason, Status};
 use plan::{Seen, Step, plan};
 use reconcile::{Controller, Error, Informer, Next, ObjectChange, ObjectKey};
-use schedule::Schedule;
 use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -2,11 +2,11 @@
 
 use super::KIND;
 use super::due::Timetable;
-use super::schedule::Schedule;
 use super::view::{ChildJob, CronJob, CronStatus};
 use crate::workloads::controller_reference;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use meta::cron::Schedule;
 use meta::{Doc, Object, Time};
 use reconcile::EventType;
 use serde_json::json;

@@ -3,7 +3,7 @@
 use super::KIND;
 use super::set::Set;
 use crate::controller_revisions::{HASH_LABEL, Revision};
-use crate::workloads::{Pod, pod_from_template};
+use crate::workloads::{Pod, controller_reference, pod_from_template};
 use meta::Doc;
 use serde_json::{Map, json};
 
@@ -85,6 +85,9 @@ pub(super) fn claims(set: &Set, ordinal: usize) -> Vec<Doc> {
             if !metadata[field].is_null() {
                 named[field] = metadata[field].clone();
             }
+        }
+        if set.deletes_claims("whenDeleted") {
+            named["ownerReferences"] = json!([controller_reference(&set.object, KIND)]);
         }
         json!({ "metadata": named, "spec": template["spec"] })
     };

@@ -3,6 +3,7 @@
 
 mod identity;
 mod plan;
+mod retention;
 mod set;
 mod status;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use plan::{Seen, Step, plan};
 use reconcile::{Controller, Error, Informer, Next, ObjectKey};
 use serde_json::json;
 use set::Set;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -52,8 +53,8 @@ pub(crate) fn start(cx: &Cx) {
     let by_revision = owners.clone();
     Controller::new(NAME, &cx.context.runtime)
         .watches_own(&sets)
-        // A claim wakes nobody, but a pass must not begin before they are known.
-        .watches(&claims, |_| None)
+        // A pod that waits for an old claim of its name to go.
+        .watches(&claims, |change| change.new.is_none().then(|| sets_of(change.object())).into_iter().flatten())
         .watches(&pods.informer, move |change| owners.keys(change))
         .watches(&revisions, move |change| by_revision.keys(change))
         .run(WORKERS, move |key: ObjectKey| {
@@ -65,6 +66,13 @@ pub(crate) fn start(cx: &Cx) {
 fn selector(set: &Object) -> Option<LabelSelector> {
     // One that cannot be read selects nothing.
     LabelSelector::from_doc(&set.get("/spec/selector")).ok().flatten()
+}
+
+/// The sets whose pods owned a claim.
+fn sets_of(claim: &Object) -> Vec<ObjectKey> {
+    let pods = claim.meta.owner_references.iter().filter(|owner| owner.kind == "Pod");
+    let sets = pods.filter_map(|pod| pod.name.rsplit_once('-'));
+    sets.map(|(set, _)| ObjectKey::new(&*claim.meta.namespace, set)).collect()
 }
 
 struct Pass {
@@ -90,7 +98,7 @@ impl Pass {
         let Some(past) = self.history.of(&set.object, &set.doc, &selector).await? else {
             return self.count_collision(&set).await;
         };
-        let claims = self.known_claims(&set);
+        let claims = self.known_claims(&set, &pods);
         let mut seen = Seen { set, pods, past, claims, settled: true };
         let steps = plan(&seen, self.clock.now());
         let Err(failure) = self.act(&seen.set, &steps).await else { return self.record(&seen.set, steps).await };
@@ -99,10 +107,12 @@ impl Pass {
         Err(failure)
     }
 
-    fn known_claims(&self, set: &Set) -> HashSet<String> {
-        let ordinals = set.first_ordinal()..set.first_ordinal() + set.replicas();
+    /// Of the replicas there should be, and of the pods there are.
+    fn known_claims(&self, set: &Set, pods: &[Arc<Pod>]) -> HashMap<String, Arc<Object>> {
+        let wanted = set.first_ordinal()..set.first_ordinal() + set.replicas();
+        let ordinals = wanted.chain(pods.iter().filter_map(|pod| set.ordinal(pod.name())));
         let names = ordinals.flat_map(|ordinal| identity::claim_names(set, ordinal));
-        names.filter(|name| self.claims.get(&set.object.meta.namespace, name).is_some()).collect()
+        names.filter_map(|name| Some((name.clone(), self.claims.get(&set.object.meta.namespace, &name)?))).collect()
     }
 
     /// Only pods that are named as the set's own.
@@ -133,11 +143,16 @@ impl Pass {
             let taken = match step {
                 Step::Create(pods) => self.create(set, pods, &mut done).await,
                 Step::Claim(pod, claims) => self.make_claims(set, pod, claims).await,
+                Step::Own(claim, owners) => self.own(claim, owners).await,
                 Step::Identify(pod, labels) => self.identify(pod, labels, &mut done).await,
                 Step::Delete(pod) => self.delete(set, pod, &mut done).await,
                 Step::Forget(_) | Step::Status(_) | Step::Again(_) => Ok(()),
             };
-            outcome = outcome.and(taken);
+            // What comes after may count on it.
+            outcome = taken;
+            if outcome.is_err() {
+                break;
+            }
         }
         done.met(&self.pods.informer, &self.stop).await;
         Ok(outcome?)
@@ -154,7 +169,7 @@ impl Pass {
                 }
                 Step::Status(status) => self.write_status(set, status).await?,
                 Step::Again(seconds) => next = Some(next.unwrap_or(seconds).min(seconds)),
-                Step::Create(_) | Step::Claim(..) | Step::Identify(..) | Step::Delete(_) => {}
+                Step::Create(_) | Step::Claim(..) | Step::Own(..) | Step::Identify(..) | Step::Delete(_) => {}
             }
         }
         let delay = |seconds: i64| Next::After(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
@@ -185,6 +200,15 @@ impl Pass {
             self.tell(set, "create", &format!("Claim {name} Pod {pod}"), "success", created.as_ref().err());
             self.stop.run_until_cancelled(self.claims.reached(created?.revision)).await;
         }
+        Ok(())
+    }
+
+    /// The role allows no patch. The document carries the resourceVersion it was read at.
+    async fn own(&self, claim: &Object, owners: &[Doc]) -> Result<(), Status> {
+        let mut doc = claim.to_doc();
+        doc["metadata"]["ownerReferences"] = owners.into();
+        let updated = self.client.update(CLAIMS, &claim.meta.namespace, &claim.meta.name, doc).await?;
+        self.stop.run_until_cancelled(self.claims.reached(updated.revision)).await;
         Ok(())
     }
 

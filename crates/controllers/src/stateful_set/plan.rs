@@ -1,13 +1,14 @@
 //! The decision about one StatefulSet: `updateStatefulSet` of kubernetes `pkg/controller/statefulset/stateful_set_control.go`.
 
 use super::identity::{self, NewPod, revision_of};
+use super::retention;
 use super::set::Set;
 use super::status::status;
 use crate::controller_revisions::{Past, Revision, surplus};
 use crate::workloads::{BURST, Phase, Pod};
 use meta::{Doc, Object, Time};
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// All that a decision may look at.
@@ -16,8 +17,8 @@ pub(super) struct Seen {
     /// The set's own, whose names say so.
     pub pods: Vec<Arc<Pod>>,
     pub past: Past,
-    /// Names of the claims there are.
-    pub claims: HashSet<String>,
+    /// The claims there are, by name.
+    pub claims: HashMap<String, Arc<Object>>,
     /// False after pods could not be made or deleted: then this plan only counts.
     pub settled: bool,
 }
@@ -28,6 +29,8 @@ pub(super) enum Step {
     Create(Vec<NewPod>),
     /// Claims that a pending pod of this name waits for.
     Claim(String, Vec<Doc>),
+    /// Gives a claim these owners.
+    Own(Arc<Object>, Vec<Doc>),
     /// Says on a pod again who it is.
     Identify(Arc<Pod>, Doc),
     Delete(Arc<Pod>),
@@ -107,11 +110,11 @@ impl<'a> View<'a> {
         for (at, slot) in self.slots.iter().enumerate() {
             let flow = match slot {
                 Some(pod) => self.keep(pod, at, steps),
-                None if new.len() < BURST => {
+                None if new.len() < BURST && !self.has_stale_claims(set.first_ordinal() + at) => {
                     new.push(self.new_pod(at));
                     Flow::Stop
                 }
-                None => Flow::On,
+                None => Flow::Stop,
             };
             if flow == Flow::Stop && set.is_ordered() {
                 return Flow::Stop;
@@ -136,18 +139,31 @@ impl<'a> View<'a> {
         if set.is_ordered() && !self.is_settled(pod) {
             return Flow::Stop;
         }
+        steps.extend(self.own_claims(pod, ordinal, false));
         if !identity::is_labelled(pod) {
             steps.push(Step::Identify(pod.clone(), identity::labels(pod.name(), ordinal)));
         }
         Flow::On
     }
 
+    /// What pods take along when they go is written down before they do.
+    fn own_claims(&self, pod: &Pod, ordinal: usize, condemned: bool) -> Vec<Step> {
+        let set = &self.seen.set;
+        let claims = identity::claim_names(set, ordinal).into_iter().filter_map(|name| self.seen.claims.get(&name));
+        let own = |claim: &Arc<Object>| Some(Step::Own(claim.clone(), retention::owners(set, pod, condemned, claim)?));
+        claims.filter_map(own).collect()
+    }
+
+    fn has_stale_claims(&self, ordinal: usize) -> bool {
+        let pod = identity::pod_name(&self.seen.set, ordinal);
+        let claims = identity::claim_names(&self.seen.set, ordinal).into_iter().filter_map(|name| self.seen.claims.get(&name));
+        claims.into_iter().any(|claim| retention::is_stale(claim, &pod))
+    }
+
     fn missing_claims(&self, ordinal: usize) -> Vec<Doc> {
         let claims = identity::claims(&self.seen.set, ordinal);
-        claims
-            .into_iter()
-            .filter(|claim| !claim["metadata"]["name"].as_str().is_some_and(|n| self.seen.claims.contains(n)))
-            .collect()
+        let known = |claim: &Doc| claim["metadata"]["name"].as_str().is_some_and(|name| self.seen.claims.contains_key(name));
+        claims.into_iter().filter(|claim| !known(claim)).collect()
     }
 
     /// Pods that the partition keeps from an update come back as they were.
@@ -163,6 +179,10 @@ impl<'a> View<'a> {
     fn scale_down(&self, steps: &mut Vec<Step>) -> Flow {
         let ordered = self.seen.set.is_ordered();
         let unwell = self.first_unavailable();
+        for pod in &self.condemned {
+            let ordinal = self.seen.set.ordinal(pod.name());
+            steps.extend(ordinal.map(|ordinal| self.own_claims(pod, ordinal, true)).into_iter().flatten());
+        }
         for pod in &self.condemned {
             let going = pod.object.meta.is_deleting();
             let may_go = !ordered || self.is_settled(pod) || unwell.is_some_and(|first| first.uid() == pod.uid());

@@ -64,6 +64,11 @@ impl Set {
         self.doc["spec"]["volumeClaimTemplates"].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// Whether claims go `whenScaled` or `whenDeleted`.
+    pub fn deletes_claims(&self, when: &str) -> bool {
+        self.doc["spec"]["persistentVolumeClaimRetentionPolicy"][when] == "Delete"
+    }
+
     /// The ordinal in a pod's name, where the rest of the name is this set's.
     pub fn ordinal(&self, pod: &str) -> Option<usize> {
         let (parent, ordinal) = pod.rsplit_once('-')?;

@@ -50,6 +50,10 @@ fn set(spec: Doc) -> Set {
     Set::new(object(doc))
 }
 
+fn claim() -> Arc<Object> {
+    object(json!({ "metadata": { "name": "data-db-0", "namespace": "ns" } }))
+}
+
 fn revision(name: &str, number: i64) -> Revision {
     let data =
         json!({ "spec": { "template": { "$patch": "replace", "metadata": { "labels": { "app": "db", "from": name } } } } });
@@ -62,7 +66,7 @@ fn seen(spec: Doc, pods: &[&str]) -> Seen {
         set: set(spec),
         pods: pods.iter().map(|text| pod(text)).collect(),
         past,
-        claims: ["data-db-0".to_owned()].into(),
+        claims: [("data-db-0".to_owned(), claim())].into(),
         settled: true,
     }
 }
@@ -79,6 +83,10 @@ fn show(step: &Step) -> Option<String> {
             Some(format!("create{}", pods.iter().map(new).collect::<String>()))
         }
         Step::Claim(pod, claims) => Some(format!("claim for {pod}{}", names(claims))),
+        Step::Own(claim, owners) => {
+            let kinds: Vec<&str> = owners.iter().filter_map(|owner| owner["kind"].as_str()).collect();
+            Some(format!("own {} by {}", claim.meta.name, kinds.join(" ")))
+        }
         Step::Identify(pod, _) => Some(format!("identify {}", pod.name())),
         Step::Delete(pod) => Some(format!("delete {}", pod.name())),
         Step::Forget(gone) => Some(format!("forget {}", gone.iter().map(|o| o.meta.name.as_str()).collect::<Vec<_>>().join(" "))),
@@ -154,6 +162,10 @@ fn claims_come_before_pods() {
     check(claims(), &["0 new ok"], &["create db-1:new data-db-1"]);
     check(claims(), &["0 new ok", "1 new Pending"], &["claim for db-1 data-db-1"]);
     check(claims(), &[], &["create db-0:new"]);
+    let mut scaled = claims();
+    scaled["persistentVolumeClaimRetentionPolicy"] = json!({"whenScaled": "Delete", "whenDeleted": "Retain"});
+    scaled["replicas"] = 0.into();
+    check(scaled, &["0 new ok"], &["own data-db-0 by Pod", "delete db-0"]);
     let claim = &identity::claims(&set(claims()), 1)[0];
     assert_eq!(claim["metadata"], json!({"name": "data-db-1", "namespace": "ns", "labels": {"app": "db", "mine": "x"}}));
     let pod = identity::pod(&set(claims()), &revision("new", 3), 1);

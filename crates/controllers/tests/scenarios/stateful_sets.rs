@@ -120,3 +120,21 @@ async fn a_pod_that_ended_is_replaced() {
     world.until((PODS, "default", "db-0"), other).await;
     world.stop().await;
 }
+
+#[tokio::test]
+async fn claims_go_with_what_they_belong_to() {
+    let world = World::start().await;
+    let claim = json!({ "metadata": { "name": "data" }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } });
+    let policy = json!({ "whenScaled": "Delete", "whenDeleted": "Delete" });
+    set(&world, json!({ "replicas": 2, "persistentVolumeClaimRetentionPolicy": policy, "volumeClaimTemplates": [claim] })).await;
+    let story = async {
+        counts(&world, json!({ "readyReplicas": 2 })).await;
+        change(&world, json!({ "replicas": 1 })).await;
+        world.gone(CLAIMS, "default", "data-db-1").await;
+        world.there(CLAIMS, "default", "data-db-0").await;
+        world.admin.delete(STATEFUL_SETS, "default", "db", client::DeleteOptions::default()).await.expect("a deletion");
+        world.gone(CLAIMS, "default", "data-db-0").await;
+    };
+    playing(&world, "default", |_| Some(running()), story).await;
+    world.stop().await;
+}

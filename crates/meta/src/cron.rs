@@ -1,4 +1,4 @@
-//! Schedules as github.com/robfig/cron reads them: five fields or a word, and when they come round next.
+//! Schedules of CronJobs as github.com/robfig/cron reads them: five fields or a word, and when they come round next.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -8,14 +8,14 @@ use jiff::{Span, Timestamp, ToSpan};
 const YEARS_AHEAD: i16 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Schedule {
+pub enum Schedule {
     Fields(Box<Fields>),
     /// Seconds from one time to the next.
     Every(i64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fields {
+pub struct Fields {
     minutes: Field,
     hours: Field,
     days: Field,
@@ -44,6 +44,7 @@ const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const BOUNDS: [Bounds; 5] = [(0, 59, &[]), (0, 23, &[]), (1, 31, &[]), (1, 12, MONTHS), (0, 6, DAYS)];
 
 impl Schedule {
+    /// What is wrong is said in the parser's words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fields = match text.strip_prefix('@') {
             None => text,
