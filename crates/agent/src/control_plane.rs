@@ -1,11 +1,14 @@
 //! Control planes of this host. Promise: a record is let go only after its control plane has been destroyed.
 
+use crate::load_balancers::{self, LoadBalancers};
 use crate::plan::{ControlPlaneSpec, Step, failed, plan, ready, released};
-use crate::vpc::{Place, PlaneNetwork, Realised, VpcControl, VpcServices, names};
+use crate::vpc::{Place, PlaneNetwork, Realised, Serving, VpcControl, VpcServices, names};
 use client::{Client, Resource};
+use meta::time::SharedClock;
 use meta::{Doc, Reason, Status};
 use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime};
 use serde_json::json;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub const CONTROL_PLANES: Resource = Resource::new("eks.pilothouse.dev", "v1", "controlplanes");
@@ -31,12 +34,15 @@ pub trait ControlPlaneFactory: Send + Sync + 'static {
     async fn destroy(&self, spec: &ControlPlaneSpec) -> Result<(), String>;
 }
 
-/// What the agent needs to make VPCs.
+/// What the agent needs to make VPCs, and the load balancers in them.
 pub struct Network {
     /// The id of this instance of the service: in the name of everything that is made on the host.
     pub instance: String,
     pub region: String,
     pub services: Arc<dyn VpcServices>,
+    /// Where programs on the host look names of load balancers up. None: nothing is written anywhere.
+    pub hosts_file: Option<PathBuf>,
+    pub clock: SharedClock,
 }
 
 pub struct Agent {
@@ -65,7 +71,7 @@ impl Agent {
         let controller = Controller::new("control-plane", runtime).watches(&informers.get(CONTROL_PLANES), wakes);
         let queue = Arc::clone(controller.queue());
         if let Some(network) = &agent.network {
-            agent.vpcs(network, informers, runtime, &queue).run(runtime);
+            agent.networks(network, informers, runtime, &queue);
         }
         controller.run(WORKERS, move |key| {
             let agent = Arc::clone(&agent);
@@ -74,10 +80,18 @@ impl Agent {
         queue
     }
 
-    fn vpcs(&self, network: &Network, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) -> VpcControl {
+    fn networks(&self, network: &Network, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) {
         let place = Place { host: self.host.clone(), instance: network.instance.clone(), region: network.region.clone() };
-        let (client, services, realised) = (self.client.clone(), network.services.clone(), self.realised.clone());
-        VpcControl::new(client, place, services, realised, planes.clone(), informers, runtime)
+        let serving = Arc::new(Serving::new(network.services.clone(), runtime));
+        let balancing = load_balancers::Config {
+            place: place.clone(),
+            serving: serving.clone(),
+            hosts_file: network.hosts_file.clone(),
+            clock: network.clock.clone(),
+        };
+        LoadBalancers::run(self.client.clone(), balancing, informers, runtime);
+        let (client, realised) = (self.client.clone(), self.realised.clone());
+        VpcControl::new(client, place, serving, realised, planes.clone(), informers).run(runtime);
     }
 
     /// The name of a control plane's namespace goes with it; whoever is inside keeps the rest a little longer.

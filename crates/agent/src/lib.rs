@@ -8,6 +8,7 @@ pub mod dns;
 mod images;
 pub mod imds;
 pub mod instances;
+pub mod load_balancers;
 mod plan;
 pub mod vpc;
 

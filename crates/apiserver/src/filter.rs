@@ -1,5 +1,6 @@
 //! Which objects a list or watch is about.
 
+use crate::cache::Scope;
 use api::ResourceDef;
 use client::{Options, Target};
 use meta::status::Result;
@@ -37,6 +38,20 @@ impl Filter {
 
     pub fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// What a watcher with these selectors must be told of, at least.
+    pub fn scope(&self) -> Scope {
+        let one = self.fields.exact("metadata.name").is_some() && !(self.prefix.is_empty() || self.prefix.ends_with('/'));
+        let field = |term: &meta::labels::FieldTerm| match field_index(&self.stored, &self.served, &term.field)? {
+            Field::At(index) if term.equal => Some(Scope::Field(index, term.value.clone())),
+            _ => None,
+        };
+        match self.prefix.as_str() {
+            prefix if one => Scope::Key(prefix.to_owned()),
+            "" => self.fields.0.iter().find_map(field).unwrap_or_else(|| Scope::Prefix(String::new())),
+            prefix => Scope::Prefix(prefix.to_owned()),
+        }
     }
 
     pub fn matches(&self, object: &Object) -> bool {

@@ -54,7 +54,8 @@ pub fn tls_config(roots_pem: &str) -> Result<rustls::ClientConfig, String> {
     Ok(config)
 }
 
-pub(crate) async fn connect_tls(
+/// Connects and shows that the other end is `name`, as far as `tls` asks for it.
+pub async fn connect_tls(
     connect: &Connect,
     tls: &Arc<rustls::ClientConfig>,
     name: &ServerName<'static>,

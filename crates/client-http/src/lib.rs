@@ -7,8 +7,10 @@ mod once;
 mod reply;
 mod request;
 mod transport;
+mod unverified;
 mod watch;
 
-pub use connection::{Connect, Connecting, connect_to, tls_config};
-pub use once::{exchange, exchange_tls};
+pub use connection::{Connect, Connecting, connect_tls, connect_to, tls_config};
+pub use once::{exchange, exchange_tls, status_of};
 pub use transport::{Config, HttpTransport, TokenSource};
+pub use unverified::unverified_tls_config;

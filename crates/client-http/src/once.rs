@@ -4,6 +4,7 @@ use crate::connection::{Connect, connect_tls};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::io;
@@ -22,25 +23,43 @@ pub async fn exchange<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let asked = async {
-        let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        let answered = async {
-            let (parts, body) = sender.send_request(request).await.map_err(io::Error::other)?.into_parts();
-            let body = Limited::new(body, limit).collect().await.map_err(io::Error::other)?.to_bytes();
-            Ok(Response::from_parts(parts, body))
-        };
-        tokio::pin!(answered);
-        tokio::select! {
-            answer = &mut answered => answer,
-            // The connection may end in the same moment as the reply.
-            ended = driver => match ended {
-                Ok(()) => answered.await,
-                Err(error) => Err(io::Error::other(error)),
-            },
-        }
-    };
+    let asked = ask(stream, request, async |answer| {
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, limit).collect().await.map_err(io::Error::other)?.to_bytes();
+        Ok(Response::from_parts(parts, body))
+    });
     let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "no reply in time");
     tokio::time::timeout(patience, asked).await.map_err(|_| timed_out())?
+}
+
+/// As [`exchange`], for who only asks whether all is well: the status, not a byte of what follows it. Waits for as long as
+/// the caller does.
+pub async fn status_of<S>(stream: S, request: Request<Full<Bytes>>) -> io::Result<u16>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    ask(stream, request, async |answer| Ok(answer.status().as_u16())).await
+}
+
+async fn ask<S, T>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    read: impl AsyncFnOnce(Response<Incoming>) -> io::Result<T>,
+) -> io::Result<T>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let answered = async { read(sender.send_request(request).await.map_err(io::Error::other)?).await };
+    tokio::pin!(answered);
+    tokio::select! {
+        answer = &mut answered => answer,
+        // The connection may end in the same moment as the reply.
+        ended = driver => match ended {
+            Ok(()) => answered.await,
+            Err(error) => Err(io::Error::other(error)),
+        },
+    }
 }
 
 /// As [`exchange`], inside TLS, to a server that can prove to be `name`.

@@ -8,7 +8,8 @@ use apiserver::{
 use auth::access::AccessIndex;
 use auth::pki::Leaf;
 use auth::service_account::Issuer;
-use controllers::{KindFacts, NodeNames};
+use controllers::{KindFacts, LoadBalancers, NodeNames};
+use meta::User;
 use meta::time::SharedClock;
 use reconcile::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -42,6 +43,12 @@ pub struct Plan {
     /// How its nodes are reached, if it has any.
     pub dialer: Option<Arc<dyn KubeletDialer>>,
     pub clock: SharedClock,
+}
+
+/// What controllers know of the cloud around a cluster.
+pub struct Cloud {
+    pub node_names: Arc<dyn NodeNames>,
+    pub load_balancers: Arc<dyn LoadBalancers>,
 }
 
 /// A running control plane. Dropping it does not stop it; [`ControlPlane::stop`] does.
@@ -117,21 +124,22 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Starts what makes the cluster's objects true.
-    pub fn start_controllers(
-        &self,
-        kinds: Arc<[KindFacts]>,
-        keys: &Keys,
-        node_names: Option<Arc<dyn NodeNames>>,
-        clock: &SharedClock,
-    ) {
+    /// Starts what makes the cluster's objects true, and what gives its pods nodes.
+    pub fn start_controllers(&self, kinds: Arc<[KindFacts]>, keys: &Keys, cloud: Cloud, clock: &SharedClock) {
         let server = self.server.clone();
-        controllers::start(controllers::Context {
+        let informers = controllers::start(controllers::Context {
             client: Arc::new(move |user| server.client(user)),
             kinds,
             root_ca_pem: keys.authority.certificate_pem().to_owned(),
             authority: Some(keys.authority.clone()),
-            node_names,
+            node_names: Some(cloud.node_names),
+            load_balancers: Some(cloud.load_balancers),
+            clock: clock.clone(),
+            runtime: self.runtime.clone(),
+        });
+        scheduler::start(scheduler::Context {
+            client: self.server.client(User::authenticated::<String>(scheduler::USER, [])),
+            informers,
             clock: clock.clone(),
             runtime: self.runtime.clone(),
         });

@@ -2,9 +2,11 @@
 
 use crate::access::AccessFeed;
 use crate::caller::{LateEndpoint, TokenCaller};
-use crate::control_plane::{ControlPlane, Plan};
+use crate::control_plane::{Cloud, ControlPlane, Plan};
 use crate::instances::InstanceIndex;
 use crate::keys::{Keys, SigningKeys};
+use crate::kube_dns;
+use crate::load_balancers::Balancers;
 use crate::management::CONTROL_PLANE_KEYS;
 use crate::nodes::{self, FollowedNodes, NodeChanges};
 use crate::plane_network::{LateNetwork, Presence};
@@ -28,15 +30,17 @@ use tokio::sync::Mutex;
 const PORTS: [u16; 2] = [443, 6443];
 /// Addresses tried before giving up: each may be in use by another service or cluster.
 const ADDRESSES_TRIED: u32 = 256;
-/// 127.64.0.0/10 holds the clusters' addresses, so that they meet nothing that people put on 127.0.0.0/16.
+/// 127.64.0.0/11 holds the clusters' addresses, so that they meet nothing that people put on 127.0.0.0/16, nor the load
+/// balancers, which have 127.96.0.0/11.
 const ADDRESS_BASE: u32 = 0x7f40_0000;
-const ADDRESS_BITS: u32 = 22;
+const ADDRESS_BITS: u32 = 21;
 
 pub struct Factory {
     pub client: Client,
     pub engine: Engine,
     pub access: Arc<AccessFeed>,
     pub instances: InstanceIndex,
+    pub balancers: Arc<Balancers>,
     pub signing_keys: SigningKeys,
     pub endpoint: LateEndpoint,
     pub hosts: Hosts,
@@ -155,12 +159,17 @@ impl Factory {
             clock: self.clock.clone(),
         };
         let plane = ControlPlane::start(plan, &keys).await.map_err(|e| e.to_string())?;
-        if let Err(why) = nodes::authorize(&plane.server).await {
+        let born_with = async {
+            nodes::authorize(&plane.server).await?;
+            kube_dns::publish(&plane.server, service_cidr).await
+        };
+        if let Err(why) = born_with.await {
             plane.stop().await;
             return Err(why.to_string());
         }
         plane.listen(listener, &[address.ip().to_string()], &keys, &self.clock).map_err(|e| e.to_string())?;
-        plane.start_controllers(minor.kinds, &keys, Some(Arc::new(self.instances.clone())), &self.clock);
+        let cloud = Cloud { node_names: Arc::new(self.instances.clone()), load_balancers: Arc::new(self.balancers.of(spec)) };
+        plane.start_controllers(minor.kinds, &keys, cloud, &self.clock);
         let endpoint = Endpoint { url: url(address), certificate_authority_pem: keys.authority.certificate_pem().to_owned() };
         let service_address = Ipv4Addr::from(u32::from(service_cidr.network()).wrapping_add(1));
         let names = vec![address.ip().to_string(), service_address.to_string()];

@@ -1,9 +1,10 @@
 //! What instances of this host need of the cloud's services: credentials of their roles, hardware of their types, and who
 //! they are when they come to a cluster.
 
-use crate::state_dir::StateDir;
+use crate::state_dir::{ServiceInfo, StateDir};
 use agent::imds::{Credentials, InstanceCredentials};
 use agent::instances::Machine;
+use agent::load_balancers::HostsFile;
 use aws_wire::InstanceType;
 use client::Resource;
 use cloud_ec2::InstanceState;
@@ -60,10 +61,19 @@ fn host_memory() -> u64 {
 /// the service needs to run any more, or ever again.
 pub fn purge(state: &StateDir) -> std::io::Result<()> {
     match state.read_info()? {
-        Some(info) => agent::instances::purge(&info.instance, state.path()),
+        Some(info) => {
+            forget_names(&info)?;
+            agent::instances::purge(&info.instance, state.path())
+        }
         // Nothing is made before the service has written down who it is.
         None => Ok(()),
     }
+}
+
+/// Takes the names of the service's load balancers out of the machine's hosts file, where a service that was killed left them.
+pub fn forget_names(info: &ServiceInfo) -> std::io::Result<()> {
+    let Some(path) = info.hosts_file.clone() else { return Ok(()) };
+    HostsFile { path, instance: info.instance.clone() }.clear()
 }
 
 /// The instances that there are, by their ids.

@@ -52,6 +52,24 @@ const COMPONENTS: &[Component] = &[
         ],
     },
     Component {
+        user: "system:cloud:elbv2",
+        rules: &[
+            ("elbv2.pilothouse.dev", ALL, ALL),
+            ("ec2.pilothouse.dev", &["vpcs", "subnets", "securitygroups", "instances"], READ),
+            ("ec2.pilothouse.dev", &["networkinterfaces"], ALL),
+            NAMESPACES,
+        ],
+    },
+    // What the control planes of clusters want for their Services.
+    Component {
+        user: "system:cloud:eks-load-balancing",
+        rules: &[
+            ("elbv2.pilothouse.dev", &["loadbalancers", "listeners", "targetgroups", "names"], ALL),
+            ("ec2.pilothouse.dev", &["subnets"], READ),
+            ("eks.pilothouse.dev", &["clusters"], READ),
+        ],
+    },
+    Component {
         user: "system:host:local",
         rules: &[
             ("eks.pilothouse.dev", &["controlplanes"], &["get", "list", "watch", "patch"]),
@@ -61,6 +79,9 @@ const COMPONENTS: &[Component] = &[
             ("ec2.pilothouse.dev", &["vpcs", "subnets"], READ),
             ("ec2.pilothouse.dev", &["instances", "networkinterfaces"], &["get", "list", "watch", "patch"]),
             ("ec2.pilothouse.dev", &["instances/status", "networkinterfaces/status"], &["patch"]),
+            ("elbv2.pilothouse.dev", &["listeners", "targetgroups"], READ),
+            ("elbv2.pilothouse.dev", &["loadbalancers"], &["get", "list", "watch", "patch"]),
+            ("elbv2.pilothouse.dev", &["loadbalancers/status", "targetgroups/status"], &["patch"]),
         ],
     },
     // The shared informers of the service's reconcilers.
@@ -69,14 +90,21 @@ const COMPONENTS: &[Component] = &[
         rules: &[
             ("eks.pilothouse.dev", &["clusters", "controlplanes", "accessentries", "nodegroups"], READ),
             ("ec2.pilothouse.dev", &["vpcs", "subnets", "networkinterfaces", "privateaddresses", "instances"], READ),
+            ("elbv2.pilothouse.dev", &["loadbalancers", "listeners", "targetgroups"], READ),
         ],
     },
 ];
 
 /// Every kind of every cloud service, and those of this composition.
 pub fn catalog(minor: u32) -> Option<Catalog> {
-    let lists =
-        [cloud_iam::records(), cloud_sts::records(), cloud_ec2::records(), cloud_eks::records(), vec![control_plane_keys()]];
+    let lists = [
+        cloud_iam::records(),
+        cloud_sts::records(),
+        cloud_ec2::records(),
+        cloud_eks::records(),
+        cloud_elbv2::records(),
+        vec![control_plane_keys()],
+    ];
     Catalog::management(minor, lists.into_iter().flatten().collect())
 }
 

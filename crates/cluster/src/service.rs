@@ -5,8 +5,9 @@ use crate::aws_http::AwsHandler;
 use crate::caller::LateEndpoint;
 use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
 use crate::factory::{Factory, LateQueue};
-use crate::instances::{InstanceIndex, RoleSessions, machine};
+use crate::instances::{InstanceIndex, RoleSessions, forget_names, machine};
 use crate::keys::{Keys, KeysError, SigningKeys};
+use crate::load_balancers::Balancers;
 use crate::management;
 use crate::probe::HttpsProbe;
 use crate::state_dir::{Credentials, ServiceInfo, StateDir};
@@ -45,6 +46,8 @@ pub struct Config {
     pub account: String,
     pub region: String,
     pub zones: Vec<String>,
+    /// Where names of load balancers are written for programs of this machine. None: nowhere.
+    pub hosts_file: Option<PathBuf>,
 }
 
 /// Why the service does not start. Each says what to do next.
@@ -116,6 +119,7 @@ impl Service {
         let keys = Arc::new(service_keys(&state, &clock).await?);
         let known = state.read_info().map_err(fail)?;
         check_account(config, known.as_ref())?;
+        forget_other_names(known.as_ref(), config);
         let info = service_info(known, config, &listener, &clock).map_err(fail)?;
         state.write_authority(keys.authority.certificate_pem()).map_err(fail)?;
         progress("starting the management plane");
@@ -138,6 +142,7 @@ impl Service {
             engine: engine.clone(),
             access: AccessFeed::start(&informers).await,
             instances: InstanceIndex::new(&informers),
+            balancers: balancers(&as_user, &clock, &random, &informers),
             signing_keys: SigningKeys::new(runtime.tasks.clone()),
             endpoint: late.clone(),
             hosts: Hosts {
@@ -158,7 +163,13 @@ impl Service {
         state.write_info(&info).map_err(fail)?;
         let inside =
             VpcEndpoint { endpoint: endpoint.clone(), keys: keys.clone(), clock: clock.clone(), region: config.region.clone() };
-        let network = Network { instance: info.instance.clone(), region: config.region.clone(), services: Arc::new(inside) };
+        let network = Network {
+            instance: info.instance.clone(),
+            region: config.region.clone(),
+            services: Arc::new(inside),
+            hosts_file: info.hosts_file.clone(),
+            clock: clock.clone(),
+        };
         let agent = Agent::new(as_user("system:host:local"), HOST, factory.clone()).with_network(network);
         let queue = agent.run(&informers, &runtime);
         // As above.
@@ -181,6 +192,9 @@ impl Service {
     /// Stops taking requests, then the clusters, then the management plane, then the store.
     pub async fn stop(self) {
         self.runtime.shutdown().await;
+        if let Err(error) = forget_names(&self.info) {
+            tracing::warn!(%error, "names of load balancers stay in the hosts file");
+        }
         self.factory.stop_all().await;
         self.management.stop().await;
         self.engine.close().await;
@@ -268,6 +282,14 @@ fn check_account(config: &Config, known: Option<&ServiceInfo>) -> Result<(), Ser
     }
 }
 
+/// What a service that was killed left in a hosts file that this one does not use.
+fn forget_other_names(known: Option<&ServiceInfo>, config: &Config) {
+    let other = known.filter(|info| info.hosts_file != config.hosts_file);
+    if let Some(Err(error)) = other.map(forget_names) {
+        tracing::warn!(%error, "names of load balancers stay in the hosts file of before");
+    }
+}
+
 fn service_info(
     known: Option<ServiceInfo>,
     config: &Config,
@@ -280,6 +302,7 @@ fn service_info(
         account: config.account.clone(),
         region: config.region.clone(),
         pid: std::process::id(),
+        hosts_file: config.hosts_file.clone(),
     })
 }
 
@@ -319,6 +342,17 @@ async fn prepare_account(
     Ok(key.map(|key| Credentials { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key }))
 }
 
+/// Load balancers for clusters' Services.
+fn balancers(
+    as_user: &impl Fn(&str) -> Client,
+    clock: &SharedClock,
+    random: &SharedRandom,
+    informers: &Informers,
+) -> Arc<Balancers> {
+    let client = || as_user("system:cloud:eks-load-balancing");
+    Balancers::new(client(), cloud_elbv2::Stacks::new(client(), HOST, clock.clone(), random.clone()), informers)
+}
+
 /// The cloud's reconcilers.
 fn start_cloud(
     as_user: &impl Fn(&str) -> Client,
@@ -335,6 +369,9 @@ fn start_cloud(
     cloud_eks::ClusterControl::new(eks(), config.clone(), Arc::new(HttpsProbe), clock.clone(), random.clone())
         .run(informers, runtime);
     cloud_eks::NodegroupControl::new(eks(), config, factory.clone(), clock.clone(), random.clone()).run(informers, runtime);
+    let elbv2 = || as_user("system:cloud:elbv2");
+    cloud_elbv2::LoadBalancerControl::new(elbv2(), HOST, clock.clone(), random.clone()).run(informers, runtime);
+    cloud_elbv2::TargetGroupControl::new(elbv2()).run(informers, runtime);
 }
 
 /// The one list of cloud services.
@@ -352,6 +389,7 @@ fn aws_endpoint(
         Arc::new(cloud_iam::Iam::new(as_user("system:cloud:iam")).ok_or_else(missing)?),
         Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region, random.clone()).ok_or_else(missing)?),
         Arc::new(cloud_eks::Eks::new(as_user("system:cloud:eks"), random.clone()).ok_or_else(missing)?),
+        Arc::new(cloud_elbv2::Elbv2::new(as_user("system:cloud:elbv2"), HOST, random.clone()).ok_or_else(missing)?),
     ];
     let verifier = CredentialVerifier::new(as_user("system:cloud:sts"), &config.account, keys, clock.clone());
     Endpoint::new(Limits::default(), services, Arc::new(verifier), clock.clone(), random.clone()).map(Arc::new)

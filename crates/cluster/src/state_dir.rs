@@ -21,6 +21,14 @@ pub struct ServiceInfo {
     pub account: String,
     pub region: String,
     pub pid: u32,
+    /// Where names of load balancers are written. None: nowhere.
+    #[serde(default = "default_hosts_file")]
+    pub hosts_file: Option<PathBuf>,
+}
+
+/// Where programs of a machine look names up first.
+pub fn default_hosts_file() -> Option<PathBuf> {
+    Some("/etc/hosts".into())
 }
 
 /// The administrator's access key.

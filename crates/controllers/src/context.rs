@@ -1,6 +1,7 @@
 //! What controllers are handed.
 
 use crate::certificates::NodeNames;
+use crate::service_load_balancer::LoadBalancers;
 use crate::workloads::Pods;
 use auth::pki::CertificateAuthority;
 use client::{Client, Resource};
@@ -33,6 +34,8 @@ pub struct Context {
     pub authority: Option<Arc<CertificateAuthority>>,
     /// What is known of instances. None: a node's own word on its addresses counts.
     pub node_names: Option<Arc<dyn NodeNames>>,
+    /// Where Services get load balancers. None: those of type LoadBalancer wait.
+    pub load_balancers: Option<Arc<dyn LoadBalancers>>,
     pub clock: SharedClock,
     pub runtime: Runtime,
 }

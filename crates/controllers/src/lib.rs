@@ -6,25 +6,37 @@ mod certificates;
 mod cloud_node_lifecycle;
 mod clusterrole_aggregation;
 mod context;
+mod controller_revisions;
+mod daemon_set;
+mod deployment;
 mod disruption;
 mod disruption_target;
 mod endpoint_slice;
 mod endpoint_slice_mirroring;
 mod endpoints;
 mod garbage_collector;
+mod job;
 mod kinds;
 mod namespace;
 mod node_lifecycle;
 mod nodes;
 mod pod_gc;
+mod replica_set;
 mod root_ca;
 mod service_account;
+mod service_load_balancer;
 mod service_pods;
+mod stateful_set;
 mod taint_eviction;
+mod ttl_after_finished;
 mod workloads;
 
 pub use certificates::{NodeNames, Presence};
 pub use context::{ClientFor, Context, KindFacts};
+pub use service_load_balancer::{
+    Change, Ensured, HealthCheck, Hear, Listener, LoadBalancer, LoadBalancers, Removed, ServiceKey, State, Target, TargetGroup,
+    TargetId,
+};
 
 use context::Cx;
 use reconcile::Informers;
@@ -43,6 +55,12 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: root_ca::NAME, start: root_ca::start },
     Entry { name: certificates::NAME, start: certificates::start },
     Entry { name: clusterrole_aggregation::NAME, start: clusterrole_aggregation::start },
+    Entry { name: deployment::NAME, start: deployment::start },
+    Entry { name: replica_set::NAME, start: replica_set::start },
+    Entry { name: replica_set::REPLICATION, start: replica_set::start_replication },
+    Entry { name: daemon_set::NAME, start: daemon_set::start },
+    Entry { name: job::NAME, start: job::start },
+    Entry { name: ttl_after_finished::NAME, start: ttl_after_finished::start },
     Entry { name: endpoint_slice::NAME, start: endpoint_slice::start },
     Entry { name: endpoints::NAME, start: endpoints::start },
     Entry { name: endpoint_slice_mirroring::NAME, start: endpoint_slice_mirroring::start },
@@ -51,6 +69,8 @@ pub const CONTROLLERS: &[Entry] = &[
     Entry { name: cloud_node_lifecycle::NAME, start: cloud_node_lifecycle::start },
     Entry { name: pod_gc::NAME, start: pod_gc::start },
     Entry { name: disruption::NAME, start: disruption::start },
+    Entry { name: service_load_balancer::NAME, start: service_load_balancer::start },
+    Entry { name: stateful_set::NAME, start: stateful_set::start },
 ];
 
 /// Starts them all. They end with the context's runtime. The shared informers come back for whoever watches too.

@@ -1,5 +1,7 @@
 //! What one node's kubelet is told, and EKS's arithmetic of what a node keeps for itself.
 
+use crate::eviction::EvictionSettings;
+use crate::image_gc::ImageGcPolicy;
 use meta::Doc;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -41,13 +43,18 @@ impl Capacity {
         hundredths_of_percent / 10_000
     }
 
+    /// What the node keeps for itself of its memory is not for pods.
+    pub fn memory_for_pods(&self) -> u64 {
+        let reserved = RESERVED_MEMORY_BASE + RESERVED_MEMORY_PER_POD * u64::from(self.pods);
+        self.memory_bytes.saturating_sub(reserved)
+    }
+
     /// What pods may have: the capacity without what is reserved and without the eviction thresholds.
     pub fn allocatable(&self) -> Self {
-        let reserved_memory = RESERVED_MEMORY_BASE + RESERVED_MEMORY_PER_POD * u64::from(self.pods) + EVICTION_MEMORY;
         let reserved_ephemeral = RESERVED_EPHEMERAL + self.ephemeral_bytes * EVICTION_EPHEMERAL_PERCENT / 100;
         Self {
             cpu_milli: self.cpu_milli - self.reserved_cpu_milli(),
-            memory_bytes: self.memory_bytes.saturating_sub(reserved_memory),
+            memory_bytes: self.memory_for_pods().saturating_sub(EVICTION_MEMORY),
             ephemeral_bytes: self.ephemeral_bytes.saturating_sub(reserved_ephemeral),
             pods: self.pods,
         }
@@ -93,7 +100,7 @@ pub struct Config {
     pub capacity: Capacity,
     pub cluster_dns: Vec<IpAddr>,
     pub cluster_domain: String,
-    /// The node's own root file system.
+    /// The node's own root file system; empty: it has none, and keeps no logs (a simulated node).
     pub root: PathBuf,
     pub kubelet_version: String,
     /// Where the kubelet's server listens.
@@ -101,6 +108,8 @@ pub struct Config {
     pub pod_pids_limit: i64,
     pub container_log_max_bytes: u64,
     pub container_log_max_files: u32,
+    pub eviction: EvictionSettings,
+    pub image_gc: ImageGcPolicy,
     pub system: SystemInfo,
 }
 
@@ -140,6 +149,8 @@ impl Config {
             pod_pids_limit: 0,
             container_log_max_bytes: 10 * MIB,
             container_log_max_files: 5,
+            eviction: EvictionSettings::default(),
+            image_gc: ImageGcPolicy::default(),
             system: SystemInfo::default(),
         }
     }
@@ -147,6 +158,10 @@ impl Config {
     /// The address that stands for the node.
     pub fn host_ip(&self) -> Option<IpAddr> {
         self.addresses.first().copied()
+    }
+
+    pub fn has_disk(&self) -> bool {
+        !self.root.as_os_str().is_empty()
     }
 
     /// `<root>/var/lib/kubelet/pods/<uid>`

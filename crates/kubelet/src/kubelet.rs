@@ -2,6 +2,8 @@
 
 use crate::config::Config;
 use crate::events::Events;
+use crate::eviction::{self, NodeStats, Pressure};
+use crate::image_gc::ImageCollector;
 use crate::lookup::PodLookup;
 use crate::node::{document, reporter};
 use crate::parts::{Environment, PodNetwork, Prober, Volumes};
@@ -36,12 +38,19 @@ pub struct Kubelet {
     client: Client,
     parts: Parts,
     shown: Arc<Shown>,
+    stats: Option<Arc<dyn NodeStats>>,
 }
 
 impl Kubelet {
     /// `client`: as the node's own user.
     pub fn new(config: Config, client: Client, parts: Parts) -> Self {
-        Self { config, client, parts, shown: Arc::default() }
+        Self { config, client, parts, shown: Arc::default(), stats: None }
+    }
+
+    /// What the node has left. Without it nothing is evicted, and no image is removed.
+    pub fn with_stats(mut self, stats: Arc<dyn NodeStats>) -> Self {
+        self.stats = Some(stats);
+        self
     }
 
     /// For the kubelet's server.
@@ -61,8 +70,20 @@ impl Kubelet {
         let node_name = &self.config.node_name;
         let nodes = informers.select(reporter::NODES, &format!("metadata.name={node_name}"));
         let pods = informers.select(PODS, &format!("spec.nodeName={node_name}"));
-        Manager::start(cx.clone(), &pods, runtime);
+        let manager = Manager::start(cx.clone(), &pods, runtime);
+        if let Some(stats) = &self.stats {
+            self.keep_room(&cx, manager, stats.clone(), runtime);
+        }
         runtime.tasks.spawn(reporter::run(cx, nodes, runtime.stop.clone()));
+    }
+
+    /// Images and pods go before the node cannot go on.
+    fn keep_room(&self, cx: &Arc<Cx>, manager: Arc<Manager>, stats: Arc<dyn NodeStats>, runtime: &Runtime) {
+        let (containers, images) = (cx.runtime.clone(), cx.images.clone());
+        let collector = ImageCollector::new(&cx.config, containers, images, cx.events.clone(), cx.clock.clone());
+        let collector = Arc::new(collector);
+        runtime.tasks.spawn(collector.clone().run(runtime.stop.clone()));
+        runtime.tasks.spawn(eviction::run(cx.clone(), manager, stats, collector, runtime.stop.clone()));
     }
 
     fn context(&self, runtime: &Runtime) -> Cx {
@@ -80,6 +101,7 @@ impl Kubelet {
             events: parts.events,
             statuses: StatusWriter::start(self.client.clone(), runtime),
             shown: self.shown.clone(),
+            pressure: Pressure::default(),
             config,
         }
     }

@@ -6,6 +6,7 @@ pub mod group;
 pub mod labels;
 pub mod names;
 pub mod object;
+pub mod placement;
 pub mod quantity;
 pub mod status;
 pub mod texts;

@@ -228,6 +228,16 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Removes it unless there are others beneath it.
+    pub fn remove_if_childless(&self) -> io::Result<()> {
+        for (_, path) in self.directories() {
+            if tree(&path).len() == 1 {
+                remove_directory(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     pub fn usage(&self) -> Usage {
         // A controller that is not there has counted nothing.
         let text = |controller: &str, file: &str| {

@@ -4,7 +4,7 @@
 
 use crate::netns::NetNs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{FromRawFd, IntoRawFd};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
@@ -21,11 +21,14 @@ impl NetNs {
     }
 
     pub async fn connect_tcp(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        connect(self.socket(address)?, address).await
+    }
+
+    /// As [`NetNs::connect_tcp`], from an address that the kernel would not choose by itself.
+    pub async fn connect_tcp_from(&self, from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = self.socket(address)?;
-        #[expect(clippy::disallowed_methods, reason = "this is the layer that the others are to use")]
-        let stream = socket.connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        socket.bind((from, 0).into())?;
+        connect(socket, address).await
     }
 
     pub fn bind_udp(&self, address: SocketAddr) -> io::Result<UdpSocket> {
@@ -42,4 +45,11 @@ impl NetNs {
         // SAFETY: the descriptor was just made as a non-blocking TCP socket, and its ownership goes over.
         Ok(unsafe { TcpSocket::from_raw_fd(fd.into_raw_fd()) })
     }
+}
+
+async fn connect(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpStream> {
+    #[expect(clippy::disallowed_methods, reason = "this is the layer that the others are to use")]
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }

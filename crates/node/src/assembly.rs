@@ -4,6 +4,7 @@ use crate::addresses::Ec2Addresses;
 use crate::aws::Ec2;
 use crate::credentials::RoleCredentials;
 use crate::imds::{Imds, ImdsError};
+use crate::names;
 use crate::network::PodAddresses;
 use crate::serving::Serving;
 use crate::settings::{Identity, IdentityError, settings};
@@ -21,11 +22,12 @@ use meta::time::SharedClock;
 use node_os::cgroup::Cgroup;
 use node_os::netns::NetNs;
 use pod_network::{Limits, PodNetwork};
-use reconcile::Runtime;
+use reconcile::{Informers, Runtime};
 use runtime::cri::{ContainerRuntime, SandboxState};
 use runtime::{Embedded, RuntimeConfig};
 use std::fs::DirBuilder;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,6 +60,10 @@ pub struct Node {
     pub config: Config,
     pub identity: Identity,
     pub client: Client,
+    /// Of Services and what is behind them: one cache for all that this node does with them.
+    pub informers: Arc<Informers>,
+    /// Where the cluster's names are answered.
+    pub cluster_dns: Ipv4Addr,
     pub clock: SharedClock,
     pub containers: Arc<Embedded>,
     pub images: Arc<RemoteImages>,
@@ -93,7 +99,9 @@ impl Node {
         let authority = user_data.authority.clone();
         let transport = client_http::Config { authority, tls, connect, token: Some(Arc::new(token)) };
         let client = Client::new(Arc::new(HttpTransport::new(transport).map_err(NodeError::Setup)?));
-        let config = settings(&identity, &user_data, &file, &directory.join("root"), &version);
+        let root = directory.join("root");
+        let config = settings(&identity, &user_data, &file, &root, &version);
+        names::write_resolver(&root, &identity).map_err(at(&root))?;
         let containers = Arc::new(containers(directory, &file, &clock, &runtime)?);
         let pods = Arc::new(pod_network(directory, &file, &identity, imds, credentials, &clock)?);
         let certificate = Arc::new(ServingCertificate::default());
@@ -109,6 +117,8 @@ impl Node {
         let node = Self {
             config,
             identity,
+            informers: Informers::new(client.clone(), runtime.tasks.clone(), runtime.stop.clone()),
+            cluster_dns: user_data.cluster_dns,
             client,
             clock,
             containers,

@@ -1,5 +1,5 @@
-//! Composition of a node process: who this node is, by the instance metadata service and its role; then the kubelet and
-//! what it stands on.
+//! Composition of a node process: who this node is, by the instance metadata service and its role; then the kubelet,
+//! what it stands on, and the cluster's names.
 //!
 //! **Invariant**: the agent tells this process where it is and what hardware it has. Everything about its cluster comes
 //! from user data, everything it may do from its instance role.
@@ -9,6 +9,7 @@ mod assembly;
 mod aws;
 mod credentials;
 mod imds;
+mod names;
 mod network;
 mod serving;
 mod settings;
@@ -30,7 +31,7 @@ pub async fn run(directory: &Path) -> Result<(), NodeError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let node = Node::assemble(directory).await?;
     tracing::info!(node = node.config.node_name, instance = node.identity.instance_id, "the node starts");
-    node.start()?;
+    node.start().await?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -68,7 +68,7 @@ pub fn settings(identity: &Identity, node: &NodeConfig, file: &NodeFile, root: &
     config.labels.clone_from(&node.labels);
     config.taints.clone_from(&node.taints);
     config.capacity = capacity(&file.machine, &node.kubelet);
-    config.cluster_dns = addresses(&node.kubelet["clusterDNS"]).unwrap_or_else(|| vec![node.cluster_dns]);
+    config.cluster_dns = addresses(&node.kubelet["clusterDNS"]).unwrap_or_else(|| vec![node.cluster_dns.into()]);
     if let Some(domain) = node.kubelet["clusterDomain"].as_str() {
         config.cluster_domain = domain.to_owned();
     }

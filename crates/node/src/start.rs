@@ -1,4 +1,4 @@
-//! The kubelet of this node and its server, started over the assembled parts.
+//! The kubelet of this node and its server, and what its pods find here, started over the assembled parts.
 
 use crate::assembly::{Node, NodeError};
 use kubelet::environment::ApiEnvironment;
@@ -15,9 +15,10 @@ fn failed(error: impl std::fmt::Display) -> NodeError {
 }
 
 impl Node {
-    /// Both end with the node's runtime. Containers go on then.
-    pub fn start(&self) -> Result<(), NodeError> {
+    /// All end with the node's runtime. Containers go on then.
+    pub async fn start(&self) -> Result<(), NodeError> {
         let namespace = NetNs::current().map_err(failed)?;
+        self.answer_names(&namespace).await?;
         let events = Events::start(self.client.clone(), &self.config.node_name, self.clock.clone(), &self.runtime);
         let attempts = Attempts { runtime: self.containers.clone(), network: namespace.clone() };
         let parts = Parts {

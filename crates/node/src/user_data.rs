@@ -68,7 +68,7 @@ pub struct NodeConfig {
     pub server: (IpAddr, u16),
     pub certificate_authority_pem: String,
     /// The tenth address of the service range, as EKS's AMIs set it.
-    pub cluster_dns: IpAddr,
+    pub cluster_dns: Ipv4Addr,
     /// A KubeletConfiguration's fields that differ from EKS's.
     pub kubelet: Doc,
     pub labels: BTreeMap<String, String>,
@@ -128,9 +128,9 @@ fn address(authority: &str) -> Option<(IpAddr, u16)> {
 }
 
 /// `10.100.0.0/16` -> `10.100.0.10`
-fn cluster_dns(cidr: &str) -> Option<IpAddr> {
+fn cluster_dns(cidr: &str) -> Option<Ipv4Addr> {
     let network: Ipv4Addr = cidr.split_once('/')?.0.parse().ok()?;
-    Some(Ipv4Addr::from((u32::from(network) & !0xff).checked_add(10)?).into())
+    Some(Ipv4Addr::from((u32::from(network) & !0xff).checked_add(10)?))
 }
 
 fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {

@@ -80,6 +80,10 @@ pub struct Up {
     /// Region, set up at the first start with zones a, b and c [default: as above, us-east-1]
     #[arg(long, value_parser = region)]
     pub region: Option<String>,
+    /// File that gets the names of load balancers, so that programs of this machine find them; none: no file
+    /// [default: the one of the last start, at the first /etc/hosts]
+    #[arg(long, value_name = "FILE|none")]
+    pub hosts_file: Option<PathBuf>,
     /// Go on in the background; return when the service is ready
     #[arg(long)]
     pub detach: bool,

@@ -79,10 +79,10 @@ impl Sandbox {
     }
 
     fn cgroup(&self) -> Cgroup {
-        Cgroup::new(&self.file.cgroup)
+        self.file.group()
     }
 
-    /// What ran without anybody who could say how it ended.
+    /// Of what ran without anybody who could say how it ended.
     fn bury(&self, now_ns: i64) -> io::Result<()> {
         self.cgroup().kill_all()?;
         for id in self.directory.containers()? {
@@ -127,8 +127,7 @@ impl Embedded {
         let (Ok(file), Ok(shim)) = (directory.file(), directory.shim()) else {
             tracing::info!(sandbox = id, "a sandbox that was never whole is removed");
             if let Ok(file) = directory.file() {
-                Cgroup::new(&file.cgroup).kill_all()?;
-                Cgroup::new(&file.cgroup).remove()?;
+                file.clear_cgroup()?;
             }
             return directory.remove();
         };
@@ -255,14 +254,14 @@ impl Embedded {
 
     async fn start_shim(&self, directory: &SandboxDir, file: &SandboxFile) -> Result<ProcessId> {
         let log = directory.log();
-        let cgroup = Cgroup::new(&file.cgroup);
+        let (pod, cgroup) = (file.pod_group(), file.group());
         let limits = limits(&file.config.resources);
         let ready = node_os::unix::bind_in(directory.path(), READY).map_err(internal)?;
         ready.set_nonblocking(true).map_err(internal)?;
         let ready = tokio::net::UnixListener::from_std(ready).map_err(internal)?;
         let (config, path) = (self.0.config.clone(), directory.path().to_owned());
         let spawn = move || -> io::Result<ProcessId> {
-            cgroup.create(&limits)?;
+            pod.create(&limits)?;
             let own = cgroup.child("shim");
             own.create(&Limits::default())?;
             let last = path.display().to_string();
@@ -423,8 +422,8 @@ impl ContainerRuntime for Embedded {
             return Ok(existing.status());
         }
         let directory = self.directory(&config.id);
-        let parent = self.0.config.cgroup.child(&config.cgroup_parent);
-        let file = SandboxFile { config: config.clone(), created_at_ns: (self.0.now_ns)(), cgroup: parent.path().to_owned() };
+        let group = self.0.config.cgroup.child(&config.cgroup_parent).child(&config.id);
+        let file = SandboxFile { config: config.clone(), created_at_ns: (self.0.now_ns)(), cgroup: group.path().to_owned() };
         directory.create(&file).map_err(internal)?;
         match self.start_shim(&directory, &file).await {
             Ok(shim) => {
@@ -433,8 +432,7 @@ impl ContainerRuntime for Embedded {
                 Ok(sandbox.status())
             }
             Err(error) => {
-                let cleared = parent.kill_all().and_then(|()| parent.remove()).and_then(|()| directory.remove());
-                cleared.map_err(internal)?;
+                file.clear_cgroup().and_then(|()| directory.remove()).map_err(internal)?;
                 Err(error)
             }
         }
@@ -451,7 +449,7 @@ impl ContainerRuntime for Embedded {
             ended.map_err(|_| Error::Internal("a shim does not end".into()))?.map_err(internal)?;
         }
         let now_ns = (self.0.now_ns)();
-        let clear = move || sandbox.bury(now_ns).and_then(|()| sandbox.cgroup().remove());
+        let clear = move || sandbox.bury(now_ns).and_then(|()| sandbox.file.clear_cgroup());
         tokio::task::spawn_blocking(clear).await.map_err(joined)?.map_err(internal)
     }
 

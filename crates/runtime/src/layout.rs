@@ -10,6 +10,7 @@
 //! ```
 
 use crate::cri::{ContainerConfig, ContainerStatus, SandboxConfig};
+use node_os::cgroup::Cgroup;
 use node_os::process::ProcessId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,25 @@ pub const READY: &str = "ready.sock";
 pub struct SandboxFile {
     pub config: SandboxConfig,
     pub created_at_ns: i64,
-    /// From the top of each hierarchy: the pod's own group.
+    /// From the top of each hierarchy: the sandbox's own group, beneath its pod's, which other sandboxes may share.
     pub cgroup: PathBuf,
+}
+
+impl SandboxFile {
+    pub fn group(&self) -> Cgroup {
+        Cgroup::new(&self.cgroup)
+    }
+
+    pub fn pod_group(&self) -> Cgroup {
+        Cgroup::new(self.cgroup.parent().unwrap_or(&self.cgroup))
+    }
+
+    /// Ends what runs in the sandbox's group and removes it, and its pod's where it was the last.
+    pub fn clear_cgroup(&self) -> io::Result<()> {
+        self.group().kill_all()?;
+        self.group().remove()?;
+        self.pod_group().remove_if_childless()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -130,12 +148,12 @@ fn private_directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Whole or not at all: what is read is what was once written.
+/// Whole or not at all: what is read is what was once written. Not synced: a machine that loses its power loses what is
+/// described here too.
 pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let next = path.with_extension("next");
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&next)?;
     file.write_all(&serde_json::to_vec(value)?)?;
-    file.sync_data()?;
     fs::rename(&next, path)
 }
 

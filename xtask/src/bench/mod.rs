@@ -1,6 +1,7 @@
 //! The numbers of SPECIFICATION.md: one run on one machine, the peer beside it under the same conditions.
 
 mod clusters;
+mod containers;
 mod etcd;
 mod http;
 mod idle;
@@ -11,11 +12,11 @@ mod report;
 mod starts;
 mod watch;
 
-use crate::demo::{service, world::World};
+use crate::demo::{sandbox, service, world::World};
 use crate::process::{self, Failure, Result};
 use clap::{Args, ValueEnum};
 use report::Report;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Args)]
@@ -38,6 +39,9 @@ pub struct Options {
     /// Only these measurements
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Phase>,
+    /// Set in the sandbox that the benchmark makes for itself
+    #[arg(long, hide = true)]
+    inside: bool,
 }
 
 /// A measurement that stands on its own.
@@ -67,6 +71,9 @@ pub fn run(options: &Options) -> Result<()> {
             service::binary("release")?
         }
     };
+    if !options.inside && sandbox::run(&arguments(options, &binary))? {
+        return Ok(());
+    }
     // Under target/, because /tmp may be memory, where a sync costs nothing.
     let target = crate::workspace::Metadata::read()?.target_directory;
     let directory = target.join(format!("bench-state-{}", std::process::id()));
@@ -84,6 +91,17 @@ pub fn run(options: &Options) -> Result<()> {
     measured.map_err(|failure| Failure(format!("{failure}\n{tail}")))?;
     // A part of the table would pass for all of it.
     if options.write && options.only.is_empty() { report.write() } else { Ok(()) }
+}
+
+/// What the process in the sandbox is called with.
+fn arguments(options: &Options, binary: &Path) -> Vec<String> {
+    let numbers = [("seconds", options.seconds), ("pods", options.pods as u64), ("clusters", options.clusters as u64)];
+    let mut arguments = vec!["bench".to_owned(), "--inside".to_owned(), format!("--binary={}", binary.display())];
+    arguments.extend(numbers.map(|(name, number)| format!("--{name}={number}")));
+    arguments.extend(options.write.then(|| "--write".to_owned()));
+    let phases = options.only.iter().filter_map(ValueEnum::to_possible_value);
+    arguments.extend(phases.map(|phase| format!("--only={}", phase.get_name())));
+    arguments
 }
 
 fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Options, report: &mut Report) -> Result<()> {
@@ -115,6 +133,7 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     clusters::delete(world, "bench")?;
     if options.wants(Phase::Nodes) {
         nodes::measure(world, runtime, report)?;
+        runtime.block_on(containers::beside_runc(world, report))?;
     }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }

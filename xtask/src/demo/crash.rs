@@ -52,8 +52,17 @@ fn objects(world: &mut World) -> Result<Objects> {
     let listed = world.shell(&line).quiet().run()?.succeeded()?.json()?;
     let items = listed["items"].as_array().cloned().unwrap_or_default(); // an empty cluster fails the check below
     let items = items.into_iter().filter(|item| !MOVES_BY_ITSELF.iter().any(|kind| item["kind"] == *kind));
-    let objects: Objects = items.map(|item| (name(&item), item)).collect();
+    let objects: Objects = items.map(|item| (name(&item), without_scheduling(item))).collect();
     if objects.is_empty() { Err("no objects at all were listed".into()) } else { Ok(objects) }
+}
+
+/// A scheduler that starts looks at every pod without a node again, and says why it has none in the words of the hour.
+fn without_scheduling(mut item: Value) -> Value {
+    if item["kind"] == "Pod" && item.pointer("/spec/nodeName").is_none() {
+        item["status"] = Value::Null;
+        item["metadata"]["resourceVersion"] = Value::Null;
+    }
+    item
 }
 
 fn name(item: &Value) -> String {

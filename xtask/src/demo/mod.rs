@@ -3,12 +3,13 @@
 mod bad_input;
 pub mod cloud;
 mod crash;
+mod deploy;
 pub mod image;
 mod kubectl;
 mod nodes;
 mod outcome;
 mod residue;
-mod sandbox;
+pub mod sandbox;
 pub mod service;
 mod steps;
 pub mod world;

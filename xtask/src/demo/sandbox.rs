@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 
 const NAMESPACES: &[&str] = &["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 /// The shell stays process 1 of the sandbox, so that it reaps what the service leaves and Ctrl-C reaches the demo itself.
-/// Named network namespaces are files: those of the sandbox lie in memory of its own.
-const INIT: &str = "ip link set lo up && mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && \"$0\" \"$@\"; exit $?";
+/// Named network namespaces are files: those of the sandbox lie in memory of its own. So does its /etc/hosts.
+const INIT: &str = "ip link set lo up && mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns \
+    && hosts=$(mktemp) && cp /etc/hosts $hosts && mount --bind $hosts /etc/hosts && rm $hosts && \"$0\" \"$@\"; exit $?";
 
 /// Runs this very program again inside a sandbox. `false`: none can be made here, so the caller goes on without.
 pub fn run(arguments: &[String]) -> Result<bool> {

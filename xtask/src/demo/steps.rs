@@ -1,7 +1,7 @@
 //! The story's steps, in their order. A later part of the main job adds its steps here.
 
 use super::world::World;
-use super::{bad_input, cloud, crash, kubectl, nodes, service};
+use super::{bad_input, cloud, crash, deploy, kubectl, nodes, service};
 use crate::process::Result;
 
 pub type Scene = fn(&mut World) -> Result<()>;
@@ -29,12 +29,21 @@ pub const STEPS: &[Step] = &[
     Step { name: "streams", title: "kubectl logs, exec, attach, cp, port-forward", scenes: nodes::STREAMS },
     Step { name: "failures", title: "what goes wrong says so", scenes: nodes::FAILURES },
     Step { name: "restarts", title: "kill -9 of anything leaves containers running", scenes: nodes::RESTARTS },
+    Step { name: "deploy", title: "a Deployment rolls out over both nodes", scenes: deploy::DEPLOY },
+    Step { name: "balance", title: "a load balancer leads to it", scenes: deploy::BALANCE },
+    Step { name: "change", title: "updated, rolled back, scaled, and a node lost", scenes: deploy::CHANGE },
 ];
 
 pub const WAY_BACK: &[Step] = &[
+    Step { name: "delete-application", title: "the application and its load balancer go", scenes: &[("", deploy::delete)] },
     Step { name: "delete-nodes", title: "the node group goes", scenes: &[("", nodes::delete)] },
     Step { name: "delete", title: "through the same clients", scenes: &[("", cloud::delete)] },
     Step { name: "down", title: "stop the service and remove its state", scenes: &[("", service::down)] },
+    Step {
+        name: "killed",
+        title: "kill -9 of everything in the middle, then down --purge",
+        scenes: &[("", nodes::in_the_middle)],
+    },
 ];
 
 /// The step before the first: it needs the network of the machine, so it happens outside the sandbox.

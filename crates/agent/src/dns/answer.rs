@@ -4,6 +4,7 @@ use super::zone::{Found, Zone, domain};
 use hickory_proto::op::{Edns, Message, MessageType, Metadata, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, PTR, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use std::net::Ipv4Addr;
 
 /// How long an answer may be kept, as AWS's resolver says.
 const TTL_SECONDS: u32 = 60;
@@ -48,19 +49,29 @@ fn fill(zone: &Zone, request: &Message, reply: &mut Message) {
     };
 }
 
+/// The first address is the one that most clients take: it is another one for every other query.
+fn turned(addresses: &[Ipv4Addr], number: u16) -> Vec<RData> {
+    let mut data: Vec<RData> = addresses.iter().map(|address| RData::A(A(*address))).collect();
+    let first = usize::from(number).checked_rem(data.len()).unwrap_or(0);
+    data.rotate_left(first);
+    data
+}
+
 /// None if a name cannot be written, which none of ours is.
 fn look_up(zone: &Zone, query: &Query, reply: &mut Message) -> Option<ResponseCode> {
     let mut name = query.name().to_lowercase();
     name.set_fqdn(false);
     let found = zone.find(&name.to_ascii());
-    let data = match (&found, query.query_type()) {
-        (Found::Address(address), RecordType::A | RecordType::ANY) => Some(RData::A(A(*address))),
-        (Found::Name(name), RecordType::PTR | RecordType::ANY) => Some(RData::PTR(PTR(absolute(name)?))),
-        _ => None,
+    let data: Vec<RData> = match (&found, query.query_type()) {
+        (Found::Addresses(all), RecordType::A | RecordType::ANY) => turned(all, reply.metadata.id),
+        (Found::Name(name), RecordType::PTR | RecordType::ANY) => vec![RData::PTR(PTR(absolute(name)?))],
+        _ => Vec::new(),
     };
-    match data {
-        Some(data) => drop(reply.add_answer(Record::from_rdata(query.name().clone(), TTL_SECONDS, data))),
-        None => drop(reply.add_authority(authority(zone)?)),
+    if data.is_empty() {
+        reply.add_authority(authority(zone)?);
+    }
+    for data in data {
+        reply.add_answer(Record::from_rdata(query.name().clone(), TTL_SECONDS, data));
     }
     Some(if found == Found::Nothing { ResponseCode::NXDomain } else { ResponseCode::NoError })
 }
@@ -106,6 +117,10 @@ pub mod tests {
             ("ip-10-0-1-23.ec2.internal", T::AAAA, ResponseCode::NoError, ""),
             ("23.1.0.10.in-addr.arpa", T::PTR, ResponseCode::NoError, "ip-10-0-1-23.ec2.internal."),
             ("sts.us-east-1.amazonaws.com", T::A, ResponseCode::NoError, "10.0.0.3"),
+            // Message 77 gets the second address first, message 78 the first.
+            ("web-1.elb.us-east-1.amazonaws.com", T::A, ResponseCode::NoError, "10.0.2.50 10.0.1.50"),
+            ("web-1.elb.us-east-1.amazonaws.com", T::AAAA, ResponseCode::NoError, ""),
+            ("web-2.elb.us-east-1.amazonaws.com", T::A, ResponseCode::NXDomain, ""),
             ("example.com", T::A, ResponseCode::NXDomain, ""),
             ("ip-10-0-1-24.ec2.internal", T::A, ResponseCode::NXDomain, ""),
         ] {

@@ -1,4 +1,4 @@
-//! The resolver of a VPC (its base + 2): names of private addresses, and of the AWS services.
+//! The resolver of a VPC (its base + 2): names of private addresses, of load balancers, and of the AWS services.
 
 mod answer;
 mod server;
@@ -6,4 +6,4 @@ mod zone;
 
 pub use answer::answer;
 pub use server::{SharedZone, serve};
-pub use zone::{Zone, host_name};
+pub use zone::{Names, Zone, host_name};

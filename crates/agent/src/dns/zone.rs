@@ -1,10 +1,13 @@
 //! What a VPC's resolver knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// Where AWS's own names live.
 const AWS_DOMAIN: &str = "amazonaws.com";
+
+/// Addresses by name, in lower case.
+pub type Names = BTreeMap<String, Vec<Ipv4Addr>>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Zone {
@@ -13,12 +16,14 @@ pub struct Zone {
     pub hosts: BTreeSet<Ipv4Addr>,
     /// Where every AWS service answers.
     pub aws_endpoint: Option<Ipv4Addr>,
+    /// All that there are of them.
+    pub load_balancers: Names,
 }
 
 /// What a name or an address has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    Address(Ipv4Addr),
+    Addresses(Vec<Ipv4Addr>),
     Name(String),
     Nothing,
 }
@@ -43,12 +48,20 @@ impl Zone {
         if let Some(reversed) = name.strip_suffix(".in-addr.arpa") {
             return self.reverse(reversed);
         }
+        if let Some(addresses) = self.load_balancers.get(name) {
+            return Found::Addresses(addresses.clone());
+        }
         let address = match name.split_once('.') {
             Some((label, rest)) if rest == domain(&self.region) => self.host(label),
-            _ if self.is_aws(name) => self.aws_endpoint,
+            _ if self.is_aws(name) && !self.is_load_balancers(name) => self.aws_endpoint,
             _ => None,
         };
-        address.map_or(Found::Nothing, Found::Address)
+        address.map_or(Found::Nothing, |address| Found::Addresses(vec![address]))
+    }
+
+    /// `web-0123456789abcdef.elb.us-east-1.amazonaws.com`
+    fn is_load_balancers(&self, name: &str) -> bool {
+        name.strip_suffix(&format!("{}.{AWS_DOMAIN}", self.region)).is_some_and(|rest| rest.ends_with(".elb."))
     }
 
     fn host(&self, label: &str) -> Option<Ipv4Addr> {
@@ -79,13 +92,20 @@ pub mod tests {
     pub const ENDPOINT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 
     pub fn zone(region: &str) -> Zone {
-        Zone { region: region.into(), hosts: BTreeSet::from([Ipv4Addr::new(10, 0, 1, 23)]), aws_endpoint: Some(ENDPOINT) }
+        let web = [Ipv4Addr::new(10, 0, 1, 50), Ipv4Addr::new(10, 0, 2, 50)];
+        Zone {
+            region: region.into(),
+            hosts: BTreeSet::from([Ipv4Addr::new(10, 0, 1, 23)]),
+            aws_endpoint: Some(ENDPOINT),
+            load_balancers: Names::from([("web-1.elb.us-east-1.amazonaws.com".into(), web.into())]),
+        }
     }
 
     #[test]
     fn names_that_a_vpc_knows() {
-        let host = Found::Address(Ipv4Addr::new(10, 0, 1, 23));
-        let aws = Found::Address(ENDPOINT);
+        let host = Found::Addresses(vec![Ipv4Addr::new(10, 0, 1, 23)]);
+        let aws = Found::Addresses(vec![ENDPOINT]);
+        let web = Found::Addresses(vec![Ipv4Addr::new(10, 0, 1, 50), Ipv4Addr::new(10, 0, 2, 50)]);
         let known = |name: &str| Found::Name(name.into());
         for (region, name, expected) in [
             ("us-east-1", "ip-10-0-1-23.ec2.internal", host.clone()),
@@ -100,6 +120,9 @@ pub mod tests {
             ("us-east-1", "sts.us-east-1.amazonaws.com", aws.clone()),
             ("us-east-1", "123456789012.dkr.ecr.us-east-1.amazonaws.com", aws.clone()),
             ("us-east-1", "sts.amazonaws.com", aws.clone()),
+            ("us-east-1", "web-1.elb.us-east-1.amazonaws.com", web),
+            ("us-east-1", "web-2.elb.us-east-1.amazonaws.com", Found::Nothing),
+            ("us-east-1", "elb.us-east-1.amazonaws.com", aws.clone()),
             ("us-east-1", "sts.eu-west-1.amazonaws.com", Found::Nothing),
             ("us-east-1", "us-east-1.amazonaws.com", Found::Nothing),
             ("us-east-1", "xus-east-1.amazonaws.com", aws),

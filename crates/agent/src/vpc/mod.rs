@@ -8,7 +8,8 @@ mod records;
 mod services;
 
 pub use records::{FINALIZER, Place};
-pub use services::VpcServices;
+pub(crate) use records::{addresses, is_deleting, text};
+pub use services::{Serving, VpcServices};
 
 use crate::control_plane::CONTROL_PLANES;
 use client::{Client, Resource};
@@ -18,19 +19,18 @@ use node_os::netns::{self, NetNs};
 use parking_lot::Mutex;
 use plan::{Step, plan};
 use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime};
-use records::{Interface, Records, Wanted, is_asked_for, is_held, text};
+use records::{Interface, Records, Wanted, is_asked_for, is_balancers, is_held};
 use serde_json::json;
-use services::Serving;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 pub const NETWORK_INTERFACES: Resource = Resource::new("ec2.pilothouse.dev", "v1", "networkinterfaces");
-const SUBNETS: Resource = Resource::new("ec2.pilothouse.dev", "v1", "subnets");
+pub(crate) const SUBNETS: Resource = Resource::new("ec2.pilothouse.dev", "v1", "subnets");
 const VPCS: Resource = Resource::new("ec2.pilothouse.dev", "v1", "vpcs");
 
 /// Finds interfaces by their VPC.
-const BY_VPC: &str = "agent-vpc";
+pub(crate) const BY_VPC: &str = "agent-vpc";
 /// Stands for everything that no record speaks of any more; the id of no VPC.
 const LEFTOVERS: &str = "";
 /// One: routers of two VPCs have nothing to wait for but each other's netlink calls.
@@ -72,7 +72,7 @@ pub struct VpcControl {
     place: Place,
     realised: Realised,
     caches: Caches,
-    serving: Serving,
+    serving: Arc<Serving>,
     /// Of control planes, which wait for their interfaces.
     waiting: Arc<Queue<ObjectKey>>,
     /// Why nothing can be realised, if so.
@@ -83,11 +83,10 @@ impl VpcControl {
     pub fn new(
         client: Client,
         place: Place,
-        services: Arc<dyn VpcServices>,
+        serving: Arc<Serving>,
         realised: Realised,
         waiting: Arc<Queue<ObjectKey>>,
         informers: &Informers,
-        runtime: &Runtime,
     ) -> Self {
         let permitted = netns::permitted();
         if let Err(why) = &permitted {
@@ -100,7 +99,7 @@ impl VpcControl {
             planes: informers.get(CONTROL_PLANES),
         };
         caches.interfaces.add_index(BY_VPC, |interface| vec![vpc_of(interface)]);
-        Self { client, place, realised, caches, serving: Serving::new(services, runtime), waiting, permitted }
+        Self { client, place, realised, caches, serving, waiting, permitted }
     }
 
     pub fn run(self, runtime: &Runtime) {
@@ -179,7 +178,7 @@ impl VpcControl {
 
     /// No record goes before what is made of it.
     async fn hold(&self, records: &Records, wanted: &Wanted) -> Result<(), Error> {
-        let free = |doc: &&Doc| is_asked_for(doc, &self.place) && !is_held(doc) && wanted.interfaces.contains_key(&link_of(doc));
+        let free = |doc: &&Doc| is_asked_for(doc, &self.place) && !is_held(doc) && wanted.has(doc);
         for doc in records.interfaces.iter().filter(free) {
             let mut finalizers = finalizers(doc);
             finalizers.push(FINALIZER.into());
@@ -190,7 +189,7 @@ impl VpcControl {
 
     /// What of it did not work, by the router's end of the interface, and why.
     async fn realise(&self, vpc: &str, records: &Records, wanted: &Wanted) -> std::io::Result<Vec<(String, String)>> {
-        if wanted.kept.is_empty() {
+        if wanted.is_empty() {
             self.serving.stop(vpc);
             return fabric::remove(wanted).await.map(|()| Vec::new());
         }
@@ -199,7 +198,7 @@ impl VpcControl {
         for step in plan(wanted, &router.observe().await?) {
             if let Err(error) = router.apply(&step).await {
                 tracing::warn!(vpc, ?step, %error, "the network cannot be made as it should be");
-                failed.push((concerns(&step), error.to_string()));
+                failed.push((concerns(&step, wanted), error.to_string()));
             }
         }
         self.serving.ensure(vpc, router.namespace(), wanted, services::zone(&self.place.region, wanted, &records.interfaces))?;
@@ -210,16 +209,18 @@ impl VpcControl {
     async fn tell(&self, records: &Records, wanted: &Wanted, failed: &[(String, String)]) -> Result<(), Error> {
         for doc in &records.interfaces {
             let link = link_of(doc);
-            let ready =
-                wanted.interfaces.get(&link).filter(|_| self.permitted.is_ok() && !failed.iter().any(|(name, _)| *name == link));
-            self.note(doc, ready);
+            let works = self.permitted.is_ok() && !failed.iter().any(|(name, _)| *name == link);
+            let ready = works && wanted.has(doc);
+            if !is_balancers(doc) {
+                self.note(doc, wanted.interfaces.get(&link).filter(|_| ready));
+            }
             // What is detached names no host any more.
             let host = text(doc, "/spec/host");
             if !host.is_empty() && host != self.place.host {
                 continue;
             }
-            if (doc["status"]["realised"] == true) != ready.is_some() {
-                let patch = json!({"metadata": {"uid": doc["metadata"]["uid"]}, "status": {"realised": ready.is_some()}});
+            if (doc["status"]["realised"] == true) != ready {
+                let patch = json!({"metadata": {"uid": doc["metadata"]["uid"]}, "status": {"realised": ready}});
                 self.patch(doc, "status", patch).await?;
             }
             if is_held(doc) && !is_asked_for(doc, &self.place) && !failed.iter().any(|(name, _)| *name == link) {
@@ -276,22 +277,26 @@ fn finalizers(doc: &Doc) -> Vec<Doc> {
     doc["metadata"]["finalizers"].as_array().cloned().unwrap_or_default()
 }
 
-/// The link that a step is about.
-fn concerns(step: &Step) -> String {
+/// The link that a step is about, or what would be the link of a load balancer's interface.
+fn concerns(step: &Step, wanted: &Wanted) -> String {
     match step {
         Step::Connect(interface) => interface.link_name(),
         Step::RemovePath(path) | Step::PutPath(path) => path.link.clone(),
         Step::Disconnect(link) => link.clone(),
-        Step::DeleteNamespace(_) | Step::RemoveLocal(_) | Step::AddLocal(_) => String::new(),
+        Step::AddLocal(address) => {
+            let balancer = wanted.balancers.iter().find(|(_, own)| *own == address);
+            balancer.map(|(id, _)| names::router_link(id)).unwrap_or_default()
+        }
+        Step::DeleteNamespace(_) | Step::RemoveLocal(_) => String::new(),
     }
 }
 
-fn vpc_of(object: &Object) -> String {
+pub(crate) fn vpc_of(object: &Object) -> String {
     object.get("/spec/vpcId").as_str().unwrap_or_default().to_owned()
 }
 
 /// The VPCs of both sides, if they differ in what `seen` sees.
-fn if_changed(change: &ObjectChange, seen: fn(&Object) -> Doc) -> BTreeSet<String> {
+pub(crate) fn if_changed(change: &ObjectChange, seen: fn(&Object) -> Doc) -> BTreeSet<String> {
     let sides = [change.old.as_deref(), change.new.as_deref()];
     if sides[0].map(seen) == sides[1].map(seen) {
         return BTreeSet::new();

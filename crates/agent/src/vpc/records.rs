@@ -54,6 +54,21 @@ pub struct Wanted {
     pub interfaces: BTreeMap<String, Interface>,
     /// Names of ends that are asked for, also of those that cannot be made yet: they stay if they are there.
     pub kept: BTreeSet<String>,
+    /// Interfaces of load balancers, by their ids: addresses of the router itself, among the local ones.
+    pub balancers: BTreeMap<String, Ipv4Addr>,
+}
+
+impl Wanted {
+    /// Nothing on this host needs the VPC.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.balancers.is_empty()
+    }
+
+    /// Whether everything that the interface needs is known.
+    pub fn has(&self, interface: &Doc) -> bool {
+        let id = text(interface, "/spec/networkInterfaceId");
+        self.interfaces.contains_key(&names::router_link(id)) || self.balancers.contains_key(id)
+    }
 }
 
 impl Interface {
@@ -102,6 +117,11 @@ pub fn is_asked_for(interface: &Doc, place: &Place) -> bool {
     !is_deleting(interface) && text(interface, "/spec/host") == place.host && interface["spec"]["attachment"].is_object()
 }
 
+/// Load balancers live in the router: their interfaces are no links.
+pub fn is_balancers(interface: &Doc) -> bool {
+    !text(interface, "/spec/attachment/loadBalancer").is_empty()
+}
+
 /// Private addresses of an interface: the primary one, and the others.
 pub fn addresses(interface: &Doc) -> Option<(Ipv4Addr, BTreeSet<Ipv4Addr>)> {
     let (mut primary, mut secondary) = (None, BTreeSet::new());
@@ -135,14 +155,17 @@ impl Records {
     pub fn wanted(&self, vpc: &str, place: &Place) -> Wanted {
         let nets = self.subnets.iter().filter_map(|subnet| Some((text(subnet, "/spec/subnetId"), cidr(subnet)?)));
         let nets: BTreeMap<&str, Ipv4Net> = nets.collect();
-        let asked: Vec<&Doc> = self.interfaces.iter().filter(|interface| is_asked_for(interface, place)).collect();
+        let asked = self.interfaces.iter().filter(|interface| is_asked_for(interface, place));
+        let (balancers, asked): (Vec<&Doc>, Vec<&Doc>) = asked.partition(|interface| is_balancers(interface));
+        let balancer = |doc: &&Doc| Some((text(doc, "/spec/networkInterfaceId").to_owned(), addresses(doc)?.0));
+        let balancers: BTreeMap<String, Ipv4Addr> = balancers.iter().filter_map(balancer).collect();
         let kept = asked.iter().map(|interface| names::router_link(text(interface, "/spec/networkInterfaceId"))).collect();
         let interfaces = asked.iter().filter_map(|interface| self.interface(interface, &nets, place));
         let interfaces = interfaces.map(|interface| (interface.link_name(), interface)).collect();
         let cidr = self.cidr();
         let services = cidr.into_iter().flat_map(|net| [after(net, DNS_OFFSET), after(net, AWS_OFFSET)]);
-        let local = nets.values().map(|net| after(*net, 1)).chain(services).collect();
-        Wanted { router: names::of(&place.instance, vpc), cidr, local, interfaces, kept }
+        let local = nets.values().map(|net| after(*net, 1)).chain(services).chain(balancers.values().copied()).collect();
+        Wanted { router: names::of(&place.instance, vpc), cidr, local, interfaces, kept, balancers }
     }
 
     /// None while something is not known yet.
@@ -207,6 +230,19 @@ pub mod tests {
         let local: Vec<String> = wanted.local.iter().map(ToString::to_string).collect();
         assert_eq!(local, ["172.31.0.1", "172.31.0.2", "172.31.0.3", "172.31.16.1"]);
         assert_eq!(wanted.router, "ph-0123abcd-vpc-1");
+    }
+
+    #[test]
+    fn load_balancers_are_addresses_of_the_router() {
+        let balancer = interface("eni-00000000000000003", "172.31.1.6", json!({"loadBalancer": "0123456789abcdef"}));
+        let wanted = records(vec![balancer.clone()]).wanted("vpc-1", &place());
+        assert!(wanted.has(&balancer) && !wanted.is_empty());
+        assert_eq!((wanted.interfaces.len(), wanted.kept.len()), (0, 0), "there is no link to be made");
+        assert!(wanted.local.contains(&Ipv4Addr::new(172, 31, 1, 6)));
+        let mut unaddressed = balancer;
+        unaddressed["status"] = Doc::Null;
+        let wanted = records(vec![unaddressed.clone()]).wanted("vpc-1", &place());
+        assert!(!wanted.has(&unaddressed) && wanted.is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a router serves: the resolver at base + 2 and the AWS endpoint at base + 3.
 
 use super::records::{AWS_OFFSET, DNS_OFFSET, Wanted, addresses, after};
-use crate::dns::{SharedZone, Zone, serve};
+use crate::dns::{Names, SharedZone, Zone, serve};
 use meta::Doc;
 use node_os::netns::NetNs;
 use parking_lot::{Mutex, RwLock};
@@ -33,18 +33,21 @@ pub struct Serving {
     services: Arc<dyn VpcServices>,
     runtime: Runtime,
     served: Mutex<HashMap<String, Served>>,
+    /// Of load balancers, by VPC: told by who makes them, whether or not the resolver runs yet.
+    names: Mutex<HashMap<String, Names>>,
 }
 
 impl Serving {
     pub fn new(services: Arc<dyn VpcServices>, runtime: &Runtime) -> Self {
-        Self { services, runtime: runtime.clone(), served: Mutex::default() }
+        Self { services, runtime: runtime.clone(), served: Mutex::default(), names: Mutex::default() }
     }
 
     /// Starts what does not run, and tells the resolver what there is now.
-    pub fn ensure(&self, vpc: &str, router: &NetNs, wanted: &Wanted, zone: Zone) -> io::Result<()> {
+    pub fn ensure(&self, vpc: &str, router: &NetNs, wanted: &Wanted, mut zone: Zone) -> io::Result<()> {
         let Some(cidr) = wanted.cidr else { return Ok(()) };
         let inode = router.inode()?;
         let mut served = self.served.lock();
+        zone.load_balancers = self.names.lock().get(vpc).cloned().unwrap_or_default();
         if let Some(running) = served.get(vpc) {
             if running.inode == inode {
                 *running.zone.write() = zone;
@@ -71,6 +74,16 @@ impl Serving {
         self.services.serve(vpc, aws, listener, runtime).map_err(io::Error::other)
     }
 
+    /// From now on these are the names of the VPC's load balancers.
+    pub fn name_load_balancers(&self, vpc: &str, names: Names) {
+        // In the order of `ensure`: one of the two writes last, and it knows both.
+        let served = self.served.lock();
+        if let Some(running) = served.get(vpc) {
+            running.zone.write().load_balancers.clone_from(&names);
+        }
+        self.names.lock().insert(vpc.to_owned(), names);
+    }
+
     pub fn stop(&self, vpc: &str) {
         if let Some(served) = self.served.lock().remove(vpc) {
             served.runtime.stop.cancel();
@@ -82,5 +95,5 @@ impl Serving {
 pub fn zone(region: &str, wanted: &Wanted, interfaces: &[Doc]) -> Zone {
     let hosts = interfaces.iter().filter_map(addresses).map(|(primary, _)| primary).collect();
     let aws_endpoint = wanted.cidr.map(|cidr| after(cidr, AWS_OFFSET));
-    Zone { region: region.to_owned(), hosts, aws_endpoint }
+    Zone { region: region.to_owned(), hosts, aws_endpoint, load_balancers: Names::new() }
 }

@@ -7,4 +7,4 @@ mod resource;
 
 pub use feed::{Caches, FeedError};
 pub(crate) use handoff::Handoff;
-pub use resource::{CachedChange, Objects, ResourceCache, Slice, Subscription};
+pub use resource::{CachedChange, Objects, ResourceCache, Scope, Slice, Subscription};

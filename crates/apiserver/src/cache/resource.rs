@@ -6,7 +6,7 @@ use client::{Event, EventKind};
 use meta::object::ObjectError;
 use meta::{Doc, Object, Status, Texts};
 use parking_lot::{Mutex, RwLock};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -27,10 +27,87 @@ pub struct CachedChange {
 
 pub type Objects = imbl::OrdMap<Arc<str>, Arc<Object>>;
 
-struct Watcher {
+type Sender = mpsc::Sender<Arc<CachedChange>>;
+
+/// The part of a resource that a watcher's selectors can let through, or more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
     /// Local key prefix, `""` for all.
-    prefix: String,
-    sender: mpsc::Sender<Arc<CachedChange>>,
+    Prefix(String),
+    Key(String),
+    /// One value of a selectable field, by its place in the definition.
+    Field(usize, String),
+}
+
+impl Scope {
+    fn covers(&self, change: &CachedChange) -> bool {
+        match self {
+            Self::Prefix(prefix) => change.key.starts_with(prefix),
+            Self::Key(key) => *change.key == **key,
+            Self::Field(index, value) => change.values(*index).any(|seen| seen == value),
+        }
+    }
+}
+
+/// Who is told of what. A change costs what its own watchers cost: thousands of kubelets each watch their own pods.
+#[derive(Default)]
+struct Watchers {
+    by_prefix: Vec<(String, Sender)>,
+    by_key: HashMap<String, Vec<Sender>>,
+    by_field: Vec<HashMap<String, Vec<Sender>>>,
+}
+
+impl Watchers {
+    fn add(&mut self, scope: &Scope, sender: Sender) {
+        let senders = match scope {
+            Scope::Prefix(prefix) => {
+                self.by_prefix.retain(|(_, sender)| !sender.is_closed());
+                return self.by_prefix.push((prefix.clone(), sender));
+            }
+            Scope::Key(key) => self.by_key.entry(key.clone()).or_default(),
+            Scope::Field(index, value) => {
+                let places = self.by_field.len().max(index + 1);
+                self.by_field.resize_with(places, HashMap::new);
+                self.by_field[*index].entry(value.clone()).or_default()
+            }
+        };
+        senders.retain(|sender| !sender.is_closed());
+        senders.push(sender);
+    }
+
+    /// A watcher whose backlog is full is dropped.
+    fn tell(&mut self, change: &Arc<CachedChange>) {
+        let hears = |sender: &Sender| sender.try_send(change.clone()).is_ok();
+        self.by_prefix.retain(|(prefix, sender)| !change.key.starts_with(prefix.as_str()) || hears(sender));
+        retain(&mut self.by_key, &change.key, hears);
+        for (index, values) in self.by_field.iter_mut().enumerate().filter(|(_, values)| !values.is_empty()) {
+            let mut seen = change.values(index);
+            let first = seen.next();
+            let second = seen.next().filter(|second| Some(*second) != first);
+            first.into_iter().chain(second).for_each(|value| retain(values, value, hears));
+        }
+    }
+
+    fn count(&self) -> usize {
+        let narrow = self.by_key.values().chain(self.by_field.iter().flat_map(HashMap::values));
+        self.by_prefix.len() + narrow.map(Vec::len).sum::<usize>()
+    }
+}
+
+fn retain(all: &mut HashMap<String, Vec<Sender>>, of: &str, keep: impl Fn(&Sender) -> bool) {
+    let Some(senders) = all.get_mut(of) else { return };
+    senders.retain(keep);
+    if senders.is_empty() {
+        all.remove(of);
+    }
+}
+
+impl CachedChange {
+    /// A selectable field before the change and after it, as far as the object was there.
+    fn values(&self, index: usize) -> impl Iterator<Item = &str> {
+        let now = (self.event.kind != EventKind::Deleted).then_some(&self.event.object);
+        self.previous.iter().chain(now).map(move |object| object.fields.get(index).unwrap_or_default())
+    }
 }
 
 struct State {
@@ -40,7 +117,7 @@ struct State {
     forgotten: u64,
     /// The newest revision that touched this resource.
     changed: u64,
-    watchers: Vec<Watcher>,
+    watchers: Watchers,
 }
 
 /// Is told the local key and the new state of each changed object, before anyone can read the change.
@@ -67,8 +144,13 @@ pub struct Subscription {
 
 impl ResourceCache {
     pub fn new(loaded_at: u64, def: &Arc<ResourceDef>) -> Self {
-        let state =
-            State { objects: Objects::new(), ring: VecDeque::new(), forgotten: loaded_at, changed: 0, watchers: Vec::new() };
+        let state = State {
+            objects: Objects::new(),
+            ring: VecDeque::new(),
+            forgotten: loaded_at,
+            changed: 0,
+            watchers: Watchers::default(),
+        };
         Self { state: Mutex::new(state), listeners: RwLock::default(), def: def.clone() }
     }
 
@@ -122,7 +204,7 @@ impl ResourceCache {
         Slice { objects: state.objects.clone(), changed: state.changed }
     }
 
-    /// Applies one committed change, hands it to the watchers and returns it. A watcher whose backlog is full is dropped.
+    /// Applies one committed change, hands it to the watchers and returns it.
     pub fn apply(&self, key: &str, revision: u64, object: Option<Arc<Object>>) -> Option<Arc<Event>> {
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -141,7 +223,7 @@ impl ResourceCache {
         };
         let event = Arc::new(Event::new(kind, shown));
         let change = Arc::new(CachedChange { key, revision, previous, event: event.clone() });
-        state.watchers.retain(|w| !change.key.starts_with(&w.prefix) || w.sender.try_send(change.clone()).is_ok());
+        state.watchers.tell(&change);
         state.ring.push_back(change);
         if state.ring.len() > RING
             && let Some(dropped) = state.ring.pop_front()
@@ -160,33 +242,32 @@ impl ResourceCache {
         state.forgotten = state.forgotten.max(revision);
     }
 
-    /// Everything under `prefix` with a revision above `after`.
-    pub fn subscribe(&self, prefix: &str, after: u64) -> Result<Subscription, Status> {
+    /// Everything in `scope` with a revision above `after`.
+    pub fn subscribe(&self, scope: &Scope, after: u64) -> Result<Subscription, Status> {
         let mut state = self.state.lock();
         if after < state.forgotten {
             return Err(Status::expired(format!("too old resource version: {after} ({})", state.forgotten)));
         }
-        Ok(state.register(prefix, |change| change.revision > after))
+        Ok(state.register(scope, |change| change.revision > after))
     }
 
     /// The present state and everything after it, without a gap between.
-    pub fn subscribe_now(&self, prefix: &str) -> (Slice, Subscription) {
+    pub fn subscribe_now(&self, scope: &Scope) -> (Slice, Subscription) {
         let mut state = self.state.lock();
         let slice = Slice { objects: state.objects.clone(), changed: state.changed };
-        (slice, state.register(prefix, |_| false))
+        (slice, state.register(scope, |_| false))
     }
 
     pub fn watchers(&self) -> usize {
-        self.state.lock().watchers.len()
+        self.state.lock().watchers.count()
     }
 }
 
 impl State {
-    fn register(&mut self, prefix: &str, missed: impl Fn(&CachedChange) -> bool) -> Subscription {
+    fn register(&mut self, scope: &Scope, missed: impl Fn(&CachedChange) -> bool) -> Subscription {
         let (sender, live) = mpsc::channel(WATCHER_BACKLOG);
-        self.watchers.retain(|w| !w.sender.is_closed());
-        self.watchers.push(Watcher { prefix: prefix.to_owned(), sender });
-        let missed = self.ring.iter().filter(|c| c.key.starts_with(prefix) && missed(c)).cloned().collect();
+        self.watchers.add(scope, sender);
+        let missed = self.ring.iter().filter(|change| missed(change) && scope.covers(change)).cloned().collect();
         Subscription { missed, live }
     }
 }

@@ -28,7 +28,7 @@ impl ApiServer {
                 "0" => self.caches.applied(),
                 version => self.caches.reached(self.known_version(version)?).await?,
             };
-            let (slice, subscription) = cache.subscribe_now(&filter.prefix);
+            let (slice, subscription) = cache.subscribe_now(&filter.scope());
             let present = slice.under(&filter.prefix, "").filter(|(_, object)| filter.matches(object));
             queue.extend(present.map(|(_, object)| added(object)));
             if options.send_initial_events == Some(true) && options.allow_bookmarks {
@@ -43,7 +43,7 @@ impl ApiServer {
                 version => self.known_version(version)?,
             };
             self.caches.reached(after).await?;
-            cache.subscribe(&filter.prefix, after)?
+            cache.subscribe(&filter.scope(), after)?
         };
         Ok(self.stream(filter, queue, subscription, options.allow_bookmarks, options.timeout_seconds))
     }

@@ -1,6 +1,6 @@
 //! Subresources of pods: binding, eviction, ephemeral containers, resize, graceful deletion.
 
-use crate::world::{NODES, NS, PODS, World};
+use crate::world::{NODES, NS, PODS, World, next};
 use client::{Body, Call, DeleteOptions, Options, PatchKind, Reply, ReplyBody, Resource, Verb};
 use meta::{Doc, Status};
 use serde_json::json;
@@ -23,6 +23,34 @@ async fn get(world: &World, pod: &str) -> Doc {
 
 fn text<T: std::fmt::Debug>(outcome: Result<T, Status>) -> String {
     outcome.map_or_else(|s| format!("{} {}", s.code(), s.message), |reply| format!("{reply:?}"))
+}
+
+/// Each kubelet, and who waits for pods without a node, hears of its own pods only, also of those that come to it and leave it.
+#[tokio::test]
+async fn watchers_of_a_field_hear_what_enters_and_leaves_it() {
+    let world = World::start(36).await;
+    world.pod("before", json!({"nodeName": "n1"})).await;
+    let watch = async |field_selector: &str, namespace: &str| {
+        let options = Options { field_selector: field_selector.into(), ..Options::default() };
+        world.admin().watch(PODS, namespace, options).await.expect("a watch")
+    };
+    let mut here = watch("spec.nodeName=n1", "").await;
+    let mut elsewhere = watch("spec.nodeName=n2", NS).await;
+    let mut nowhere = watch("spec.nodeName=,status.phase!=Failed", "").await;
+    let mut one = watch("metadata.name=b", NS).await;
+    world.pod("a", json!({"nodeName": "n2"})).await;
+    world.pod("b", json!({})).await;
+    bind(&world, "b", json!({"kind": "Node", "name": "n1"})).await.expect("bound");
+    world
+        .admin()
+        .delete(PODS, NS, "b", DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() })
+        .await
+        .expect("gone");
+    world.pod("last", json!({"nodeName": "n1"})).await;
+    assert_eq!(next(&mut here, 4).await, ["ADDED before", "ADDED b", "DELETED b", "ADDED last"]);
+    assert_eq!(next(&mut elsewhere, 1).await, ["ADDED a"]);
+    assert_eq!(next(&mut nowhere, 2).await, ["ADDED b", "DELETED b"]);
+    assert_eq!(next(&mut one, 3).await, ["ADDED b", "MODIFIED b", "DELETED b"]);
 }
 
 #[tokio::test]
@@ -72,10 +100,14 @@ async fn evict(world: &World, pod: &str) -> Result<Reply, Status> {
     on(world, pod, Verb::Create, "eviction", json!({"metadata": {"name": pod}})).await
 }
 
+fn running_status() -> Doc {
+    json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}})
+}
+
 async fn running(world: &World, pod: &str) {
     world.pod(pod, json!({})).await;
     bind(world, pod, json!({"name": "n1"})).await.expect("bound");
-    world.admin().patch(PODS, NS, pod, "status", json!({"status": {"phase": "Running"}})).await.expect("running");
+    world.admin().patch(PODS, NS, pod, "status", running_status()).await.expect("running");
 }
 
 #[tokio::test]
@@ -95,7 +127,10 @@ async fn evictions_spend_their_budget() {
     assert_eq!(refused.details["causes"][0], json!({"reason": "DisruptionBudget", "message": why}));
     admin.patch(BUDGETS, NS, "budget", "status", counted(1)).await.expect("counted");
     assert_eq!(evict(&world, "web").await.expect("one to spare").code, 201);
-    assert!(get(&world, "web").await["metadata"]["deletionTimestamp"].is_string());
+    let evicted = get(&world, "web").await;
+    assert!(evicted["metadata"]["deletionTimestamp"].is_string());
+    let target = evicted["status"]["conditions"].as_array().into_iter().flatten().find(|c| c["type"] == "DisruptionTarget");
+    assert_eq!(target.map(|c| &c["reason"]), Some(&json!("EvictionByEvictionAPI")), "{evicted}");
     let budget = admin.get(BUDGETS, NS, "budget").await.expect("there").to_doc();
     assert_eq!(budget["status"]["disruptionsAllowed"], 0);
     assert!(budget["status"]["disruptedPods"]["web"].is_string(), "{budget}");

@@ -1,5 +1,6 @@
 //! VPCs on a real kernel: what the agent makes of records, mends and takes away.
 
+mod balancing;
 #[path = "../../../node-os/tests/sandbox/mod.rs"]
 mod sandbox;
 mod world;

@@ -14,6 +14,7 @@ use meta::{Doc, SystemClock, User};
 use reconcile::{Informers, Runtime};
 use serde_json::json;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -24,6 +25,8 @@ pub const INSTANCE: &str = "0123abcd";
 pub const NAMESPACE: &str = "1-us-east-1";
 const HOST: &str = "here";
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a machine's hosts file says without us.
+pub const HOSTS: &str = "127.0.0.1 localhost\n";
 
 pub const VPCS: Resource = cloud_ec2::VPCS;
 pub const SUBNETS: Resource = cloud_ec2::SUBNETS;
@@ -71,7 +74,7 @@ pub struct World {
     plane: ControlPlane,
     engine: storage::Engine,
     pub admin: Client,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// The agent, until it is stopped.
@@ -100,7 +103,7 @@ impl World {
         let engine = storage::Engine::open(backend, &storage::Keyring::file("keyring"), options).expect("a store");
         let clock: SharedClock = Arc::new(SystemClock);
         let keys = Keys::new(SigningKey::generate().expect("a key"), clock.now()).expect("keys");
-        let records = [cloud_ec2::records(), cloud_eks::records()].concat();
+        let records = [cloud_ec2::records(), cloud_eks::records(), cloud_elbv2::records()].concat();
         let plan = Plan {
             name: "management".into(),
             published: Published::new(Catalog::management(36, records).expect("tables")).expect("structural schemas"),
@@ -116,16 +119,27 @@ impl World {
         let admin = plane.server.client(User::authenticated("test", [meta::user::MASTERS]));
         let namespaces = Resource::new("", "v1", "namespaces");
         admin.create(namespaces, "", json!({"metadata": {"name": NAMESPACE}})).await.expect("a namespace");
-        Self { plane, engine, admin, _directory: directory }
+        std::fs::write(directory.path().join("hosts"), HOSTS).expect("a hosts file");
+        Self { plane, engine, admin, directory }
     }
 
     pub fn agent(&self) -> Running {
         let runtime = Runtime::new();
         let informers = Informers::new(self.admin.clone(), runtime.tasks.clone(), runtime.stop.clone());
         let (sender, served) = watch::channel(0);
-        let network = Network { instance: INSTANCE.into(), region: "us-east-1".into(), services: Arc::new(Greeter(sender)) };
+        let network = Network {
+            instance: INSTANCE.into(),
+            region: "us-east-1".into(),
+            services: Arc::new(Greeter(sender)),
+            hosts_file: Some(self.hosts_file()),
+            clock: Arc::new(SystemClock),
+        };
         Agent::new(self.admin.clone(), HOST, Arc::new(Machines)).with_network(network).run(&informers, &runtime);
         Running { runtime, served }
+    }
+
+    pub fn hosts_file(&self) -> PathBuf {
+        self.directory.path().join("hosts")
     }
 
     pub async fn stop(self) {
@@ -151,8 +165,15 @@ impl World {
             .enumerate()
             .map(|(number, address)| json!({"privateIpAddress": address, "primary": number == 0}))
             .collect();
-        let status = json!({"status": {"phase": "InUse", "privateIpAddresses": entries}});
-        self.admin.patch(NETWORK_INTERFACES, NAMESPACE, name, "status", status).await.expect(name);
+        self.status(NETWORK_INTERFACES, name, json!({"phase": "InUse", "privateIpAddresses": entries})).await;
+    }
+
+    pub async fn status(&self, resource: Resource, name: &str, status: Doc) {
+        self.admin.patch(resource, NAMESPACE, name, "status", json!({"status": status})).await.expect(name);
+    }
+
+    pub async fn change(&self, resource: Resource, name: &str, spec: Doc) {
+        self.admin.patch(resource, NAMESPACE, name, "", json!({"spec": spec})).await.expect(name);
     }
 
     pub async fn delete(&self, resource: Resource, name: &str) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Those keep lists of their own, beside their crates.
-const BUILT: [&str; 4] = ["ec2", "eks", "iam", "sts"];
+const BUILT: [&str; 5] = ["ec2", "eks", "elbv2", "iam", "sts"];
 const REFUSALS: [&str; 3] = ["400 UnsupportedOperation", "400 UnsupportedOperationException", "400 InvalidRequestException"];
 
 fn models() -> impl Iterator<Item = &'static Model> {

@@ -25,18 +25,19 @@ impl Events {
         Self { recorder: Arc::new(cx.recorder(controller, component)), kind, tasks: cx.context.runtime.tasks.clone() }
     }
 
-    pub fn normal(&self, about: &Arc<Object>, reason: &'static str, message: String) {
+    pub fn normal(&self, about: &Arc<Object>, reason: impl Into<String>, message: String) {
         self.say(about, EventType::Normal, reason, message);
     }
 
-    pub fn warning(&self, about: &Arc<Object>, reason: &'static str, message: String) {
+    pub fn warning(&self, about: &Arc<Object>, reason: impl Into<String>, message: String) {
         self.say(about, EventType::Warning, reason, message);
     }
 
-    fn say(&self, about: &Arc<Object>, level: EventType, reason: &'static str, message: String) {
+    pub fn say(&self, about: &Arc<Object>, level: EventType, reason: impl Into<String>, message: String) {
+        let reason = reason.into();
         let (recorder, about, kind) = (self.recorder.clone(), about.clone(), self.kind);
         self.tasks.spawn(async move {
-            let written = recorder.record(&about, (kind.api_version, kind.kind), level, reason, &message).await;
+            let written = recorder.record(&about, (kind.api_version, kind.kind), level, &reason, &message).await;
             if let Err(status) = written {
                 tracing::debug!(%status, reason, "cannot record an event");
             }

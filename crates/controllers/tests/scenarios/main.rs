@@ -2,10 +2,19 @@
 
 mod born_with;
 mod certificates;
+mod daemon_sets;
+mod deployments;
+mod disruption_budgets;
 mod feed;
 mod garbage_collection;
+mod jobs;
+mod kubelet;
 mod namespace_deletion;
 mod node_loss;
 mod nodes;
+mod pod_endings;
+mod replica_sets;
 mod service_endpoints;
+mod stateful_sets;
+mod workloads;
 mod world;

@@ -5,7 +5,7 @@ use auth::access::{AccessIndex, Policies};
 use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
-use controllers::{Context, KindFacts};
+use controllers::{Context, KindFacts, NodeNames};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
@@ -25,13 +25,15 @@ pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
 const MINOR: u32 = 36;
 /// Far longer than anything here takes: a test that gets there has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct World {
     pub server: Arc<ApiServer>,
     /// A member of `system:masters`.
     pub admin: Client,
     pub authority: Arc<CertificateAuthority>,
+    /// What the controllers are told of instances.
+    pub node_names: Option<Arc<dyn NodeNames>>,
     runtime: Runtime,
     controllers: Runtime,
     engine: Engine,
@@ -75,7 +77,7 @@ impl World {
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
         let controllers = Runtime::new();
         let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
-        Self { server, admin, authority, runtime, controllers, engine, _directory: directory }
+        Self { server, admin, authority, node_names: None, runtime, controllers, engine, _directory: directory }
     }
 
     pub fn start_controllers(&mut self) {
@@ -93,7 +95,8 @@ impl World {
             kinds: kinds.collect(),
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
-            node_names: None,
+            node_names: self.node_names.clone(),
+            load_balancers: None,
             clock: clock(),
             runtime: self.controllers.clone(),
         });
@@ -104,6 +107,14 @@ impl World {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(seconds)).await;
         tokio::time::resume();
+    }
+
+    /// Runs something beside the control plane until that stops.
+    pub fn spawn(&self, task: impl std::future::Future<Output = ()> + Send + 'static) {
+        let stop = self.runtime.stop.clone();
+        self.runtime.tasks.spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
     }
 
     pub async fn stop_controllers(&self) {
@@ -185,6 +196,11 @@ impl World {
             docs = self.all(resource, namespace).await.0;
         }
         docs
+    }
+
+    pub async fn has_event(&self, reason: &str, message: &str) {
+        let said = |events: &[Doc]| events.iter().any(|event| event["reason"] == reason && event["message"] == message);
+        self.until_all(EVENTS, "default", said).await;
     }
 
     pub async fn gone(&self, resource: Resource, namespace: &str, name: &str) {

@@ -3,5 +3,5 @@
 mod parts;
 mod runtime;
 
-pub use parts::{FakeImages, FakeNetwork, NoVolumes, PlainEnvironment, QuietProber};
+pub use parts::{FakeImages, FakeNetwork, FakeStats, NoVolumes, PlainEnvironment, QuietProber};
 pub use runtime::{FakeRuntime, Lifecycle};

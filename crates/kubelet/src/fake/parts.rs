@@ -1,5 +1,6 @@
 //! Parts without effects.
 
+use crate::eviction::{Level, Levels, NodeStats, Signal};
 use crate::parts::{
     EnvError, EnvFacts, Environment, NetworkError, PodNetwork, Prepared, ProbeResult, ProbeTarget, Prober, VolumeError, Volumes,
 };
@@ -11,20 +12,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::sync::mpsc;
 
-/// Addresses from 10.1.0.0 on, one per sandbox.
-#[derive(Default)]
+/// An address per sandbox, the lowest that is free.
 pub struct FakeNetwork {
+    first: u32,
     given: Mutex<BTreeMap<String, u32>>,
 }
 
-const FIRST_ADDRESS: u32 = 0x0a01_0001;
+impl FakeNetwork {
+    pub fn starting_at(first: Ipv4Addr) -> Self {
+        Self { first: first.into(), given: Mutex::default() }
+    }
+}
+
+impl Default for FakeNetwork {
+    fn default() -> Self {
+        Self::starting_at(Ipv4Addr::new(10, 1, 0, 1))
+    }
+}
 
 #[async_trait::async_trait]
 impl PodNetwork for FakeNetwork {
     async fn setup(&self, sandbox: &SandboxStatus) -> Result<Vec<IpAddr>, NetworkError> {
         let mut given = self.given.lock();
-        let free = (FIRST_ADDRESS..).find(|address| !given.values().any(|taken| taken == address));
-        let address = *given.entry(sandbox.config.id.clone()).or_insert(free.unwrap_or(FIRST_ADDRESS));
+        let taken: BTreeSet<u32> = given.values().copied().collect();
+        let free = (self.first..).find(|address| !taken.contains(address)).unwrap_or(self.first);
+        let address = *given.entry(sandbox.config.id.clone()).or_insert(free);
         Ok(vec![IpAddr::V4(Ipv4Addr::from(address))])
     }
     async fn teardown(&self, sandbox: &SandboxStatus) -> Result<(), NetworkError> {
@@ -102,11 +114,43 @@ impl Prober for QuietProber {
     }
 }
 
+/// A node that has left what it is told; of what it is not told, enough.
+#[derive(Default)]
+pub struct FakeStats {
+    levels: Mutex<Levels>,
+}
+
+impl FakeStats {
+    pub fn set(&self, signal: Signal, available: i64, capacity: i64) {
+        self.levels.lock().insert(signal, Level { available, capacity });
+    }
+}
+
+#[async_trait::async_trait]
+impl NodeStats for FakeStats {
+    async fn levels(&self) -> Levels {
+        self.levels.lock().clone()
+    }
+}
+
 /// Every image is here, but those whose names begin with `pulled/` (here after a pull), `missing/` (nowhere), or have
 /// upper case letters (no names).
-#[derive(Default)]
 pub struct FakeImages {
     pulled: Mutex<BTreeSet<String>>,
+    /// Used and free bytes.
+    file_system: Mutex<(u64, u64)>,
+}
+
+impl Default for FakeImages {
+    fn default() -> Self {
+        Self { pulled: Mutex::default(), file_system: Mutex::new((1 << 30, 9 << 30)) }
+    }
+}
+
+impl FakeImages {
+    pub fn set_file_system(&self, used: u64, free: u64) {
+        *self.file_system.lock() = (used, free);
+    }
 }
 
 fn image(name: &str) -> Image {
@@ -137,6 +181,6 @@ impl ImageService for FakeImages {
         Ok(())
     }
     async fn file_system(&self) -> Result<(u64, u64), PullError> {
-        Ok((1 << 30, 9 << 30))
+        Ok(*self.file_system.lock())
     }
 }

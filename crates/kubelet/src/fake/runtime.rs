@@ -7,13 +7,15 @@ use ::runtime::cri::{
 use meta::time::SharedClock;
 use parking_lot::Mutex;
 use reconcile::Runtime;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Events that a slow reader may be behind.
-const EVENTS: usize = 1024;
+const EVENTS: usize = 64;
+/// Calls that are remembered, for those who test a kubelet.
+const CALLS: usize = 256;
 const SIGKILL: i32 = 137;
 
 /// How one container lives.
@@ -28,14 +30,25 @@ pub struct Lifecycle {
     pub start_error: Option<String>,
 }
 
-type Rule = dyn Fn(&ContainerConfig) -> Lifecycle + Send + Sync;
+type Rule = dyn Fn(&SandboxConfig, &ContainerConfig) -> Lifecycle + Send + Sync;
 
 #[derive(Default)]
 struct State {
     sandboxes: BTreeMap<String, SandboxStatus>,
     containers: BTreeMap<String, ContainerStatus>,
-    /// What was asked for, in order: `start web 0`.
-    calls: Vec<String>,
+    /// What was asked for last, in order: `start web 0`.
+    calls: VecDeque<String>,
+    /// What containers use, by name.
+    usage: BTreeMap<String, ContainerStats>,
+}
+
+impl State {
+    fn call(&mut self, call: impl FnOnce() -> String) {
+        if self.calls.len() == CALLS {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(call());
+    }
 }
 
 /// Cheap to clone; clones are one runtime, which outlives each kubelet.
@@ -57,18 +70,27 @@ impl FakeRuntime {
     pub fn new(
         clock: SharedClock,
         tasks: &Runtime,
-        rule: impl Fn(&ContainerConfig) -> Lifecycle + Send + Sync + 'static,
+        rule: impl Fn(&SandboxConfig, &ContainerConfig) -> Lifecycle + Send + Sync + 'static,
     ) -> Self {
         Self { state: Arc::default(), rule: Arc::new(rule), events: broadcast::channel(EVENTS).0, clock, tasks: tasks.clone() }
     }
 
+    /// From now on containers of this name use this much.
+    pub fn set_usage(&self, container: &str, usage: ContainerStats) {
+        self.state.lock().usage.insert(container.into(), usage);
+    }
+
     pub fn calls(&self) -> Vec<String> {
-        self.state.lock().calls.clone()
+        self.state.lock().calls.iter().cloned().collect()
     }
 
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.sandboxes.len(), state.containers.len())
+    }
+
+    pub fn running(&self) -> usize {
+        self.state.lock().containers.values().filter(|container| container.state == ContainerState::Running).count()
     }
 
     /// The shim of a pod dies, and its containers with it.
@@ -141,7 +163,7 @@ impl ContainerRuntime for FakeRuntime {
     async fn run_sandbox(&self, config: &SandboxConfig) -> Result<SandboxStatus> {
         let status = SandboxStatus { config: config.clone(), state: SandboxState::Ready, created_at_ns: self.now_ns(), pid: 1 };
         let mut state = self.state.lock();
-        state.calls.push(format!("sandbox {}", config.attempt));
+        state.call(|| format!("sandbox {}", config.attempt));
         state.sandboxes.insert(config.id.clone(), status.clone());
         Ok(status)
     }
@@ -185,22 +207,21 @@ impl ContainerRuntime for FakeRuntime {
 
     async fn start_container(&self, id: &str) -> Result<()> {
         let now = self.now_ns();
-        let (config, pod_uid) = {
+        let (name, pod_uid, lifecycle) = {
             let mut state = self.state.lock();
             let container = state.containers.get_mut(id).ok_or_else(|| missing("container", id))?;
             container.state = ContainerState::Running;
             container.started_at_ns = now;
             let (config, sandbox) = (container.config.clone(), container.sandbox_id.clone());
-            state.calls.push(format!("start {} {}", config.name, config.attempt));
-            let pod_uid = state.sandboxes.get(&sandbox).map(|s| s.config.pod_uid.clone()).unwrap_or_default();
-            (config, pod_uid)
+            state.call(|| format!("start {} {}", config.name, config.attempt));
+            let sandbox = state.sandboxes.get(&sandbox).ok_or_else(|| missing("sandbox", &sandbox))?;
+            (config.name.clone(), sandbox.config.pod_uid.clone(), (self.rule)(&sandbox.config, &config))
         };
-        let lifecycle = (self.rule)(&config);
         if let Some(why) = lifecycle.start_error {
             self.end(id, 128, "StartError", &why);
             return Err(Error::Create(why));
         }
-        self.tell(RuntimeEvent::ContainerStarted { pod_uid, container: config.name });
+        self.tell(RuntimeEvent::ContainerStarted { pod_uid, container: name });
         if let Some(after) = lifecycle.runs {
             self.ends_later(id, after, lifecycle.exit_code);
         }
@@ -208,14 +229,14 @@ impl ContainerRuntime for FakeRuntime {
     }
 
     async fn stop_container(&self, id: &str, grace: Duration) -> Result<()> {
-        let config = {
+        let lifecycle = {
             let mut state = self.state.lock();
             let Some(container) = state.containers.get(id).filter(|c| c.state != ContainerState::Exited) else { return Ok(()) };
-            let config = container.config.clone();
-            state.calls.push(format!("stop {} {}", config.name, grace.as_secs()));
-            config
+            let (config, sandbox) = (container.config.clone(), container.sandbox_id.clone());
+            state.call(|| format!("stop {} {}", config.name, grace.as_secs()));
+            let sandbox = state.sandboxes.get(&sandbox).ok_or_else(|| missing("sandbox", &sandbox))?;
+            (self.rule)(&sandbox.config, &config)
         };
-        let lifecycle = (self.rule)(&config);
         if lifecycle.stubborn {
             tokio::time::sleep(grace).await;
             self.end(id, SIGKILL, "", "");
@@ -240,7 +261,10 @@ impl ContainerRuntime for FakeRuntime {
     }
 
     async fn container_stats(&self, id: &str) -> Result<ContainerStats> {
-        Ok(ContainerStats { container_id: id.into(), ..ContainerStats::default() })
+        let state = self.state.lock();
+        let container = state.containers.get(id).ok_or_else(|| missing("container", id))?;
+        let usage = state.usage.get(&container.config.name).cloned().unwrap_or_default();
+        Ok(ContainerStats { container_id: id.into(), ..usage })
     }
 
     async fn update_resources(&self, id: &str, resources: &Resources) -> Result<()> {
@@ -254,7 +278,7 @@ impl ContainerRuntime for FakeRuntime {
     async fn exec(&self, id: &str, config: &ExecConfig) -> Result<Streams> {
         let mut state = self.state.lock();
         let name = state.containers.get(id).map(|c| c.config.name.clone()).ok_or_else(|| missing("container", id))?;
-        state.calls.push(format!("exec {name} {}", config.command.join(" ")));
+        state.call(|| format!("exec {name} {}", config.command.join(" ")));
         let (sender, exit) = oneshot::channel();
         let code = i32::from(config.command.first().is_some_and(|program| program == "false"));
         // The receiver is in our hands.

@@ -2,10 +2,11 @@
 //! pkg/kubelet/nodestatus/setters.go).
 
 use crate::config::Config;
+use crate::eviction::Condition;
 use images::Image;
 use meta::{Doc, Time};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of the images on a node this many are named in its status, the largest first.
 const MAX_IMAGES: usize = 50;
@@ -15,10 +16,30 @@ const MAX_IMAGES: usize = 50;
 pub struct Measured {
     pub images: Vec<Image>,
     pub runtime_version: String,
-    pub disk_pressure: bool,
+    /// What it is short of.
+    pub pressure: BTreeSet<Condition>,
     /// Why it cannot run pods; empty: it can.
     pub not_ready: String,
 }
+
+/// Reasons and messages of what a node is not short of, and of what it is.
+const PRESSURES: [(Condition, (&str, &str), (&str, &str)); 3] = [
+    (
+        Condition::MemoryPressure,
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    ),
+    (
+        Condition::DiskPressure,
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    (
+        Condition::PidPressure,
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
+];
 
 /// Labels that the kubelet sets itself, and those it was told to set.
 pub fn labels(config: &Config) -> BTreeMap<String, String> {
@@ -97,18 +118,17 @@ fn images(images: &[Image]) -> Vec<Doc> {
 }
 
 fn conditions(measured: &Measured, known: &[Doc], now: Time) -> Vec<Doc> {
-    let disk = match measured.disk_pressure {
-        true => ("True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
-        false => ("False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    };
     let ready = match measured.not_ready.as_str() {
         "" => ("True", "KubeletReady", "kubelet is posting ready status"),
         why => ("False", "KubeletNotReady", why),
     };
-    let memory = ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available");
-    let processes = ("False", "KubeletHasSufficientPID", "kubelet has sufficient PID available");
-    [("MemoryPressure", memory), ("DiskPressure", disk), ("PIDPressure", processes), ("Ready", ready)]
+    let pressed = PRESSURES.map(|(condition, no, yes)| match measured.pressure.contains(&condition) {
+        true => (condition.name(), ("True", yes.0, yes.1)),
+        false => (condition.name(), ("False", no.0, no.1)),
+    });
+    pressed
         .into_iter()
+        .chain([("Ready", ready)])
         .map(|(kind, (status, reason, message))| {
             let before = known.iter().find(|condition| condition["type"] == kind && condition["status"] == status);
             let since = before.and_then(|condition| condition["lastTransitionTime"].as_str());
@@ -147,7 +167,7 @@ mod tests {
     #[test]
     fn only_what_changes_gets_a_new_time() {
         let first = conditions(&Measured::default(), &[], Time::from_unix(1000));
-        let pressed = Measured { disk_pressure: true, ..Measured::default() };
+        let pressed = Measured { pressure: [Condition::DiskPressure].into(), ..Measured::default() };
         let later = conditions(&pressed, &first, Time::from_unix(2000));
         let changed: Vec<bool> = (0..4).map(|i| first[i]["lastTransitionTime"] != later[i]["lastTransitionTime"]).collect();
         assert_eq!(changed, [false, true, false, false]);

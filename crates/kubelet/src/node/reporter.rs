@@ -23,8 +23,6 @@ const REPORT_EVERY: Duration = Duration::from_secs(300);
 /// Upstream's registration doubles from 100 ms to 7 s.
 const REGISTER_FIRST: Duration = Duration::from_millis(100);
 const REGISTER_MAX: Duration = Duration::from_secs(7);
-/// kubelet's eviction threshold `imagefs.available<15%`.
-const MIN_FREE_PERCENT: u64 = 15;
 
 pub struct Reporter {
     cx: Arc<Cx>,
@@ -66,11 +64,10 @@ async fn register(cx: Arc<Cx>) -> Reporter {
             Ok(node) => {
                 let status = node.get("/status");
                 let uid = node.meta.uid.clone();
-                for condition in ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady"] {
-                    let message = format!("Node {} status is now: {condition}", cx.config.node_name);
-                    cx.events.node(Normal, condition, message);
-                }
-                return Reporter { cx, uid, status, written_at: Instant::now() };
+                let mut reporter = Reporter { cx, uid, status: Doc::Null, written_at: Instant::now() };
+                reporter.tell_changes(&status);
+                reporter.status = status;
+                return reporter;
             }
             Err(status) => tracing::warn!(%status, "the node is not registered, trying again"),
         }
@@ -114,12 +111,26 @@ async fn measure(cx: &Cx) -> Measured {
         tracing::debug!(%error, "images are not listed");
         Vec::new()
     });
-    let pressed = |(used, free): (u64, u64)| free * 100 < (used + free) * MIN_FREE_PERCENT;
-    let disk_pressure = cx.images.file_system().await.is_ok_and(pressed);
-    Measured { images, runtime_version: cx.runtime.version(), disk_pressure, not_ready: String::new() }
+    Measured { images, runtime_version: cx.runtime.version(), pressure: cx.pressure.get(), not_ready: String::new() }
+}
+
+fn condition<'a>(status: &'a Doc, kind: &str) -> &'a Doc {
+    let conditions = crate::pod::items(&status["conditions"]);
+    conditions.iter().find(|condition| condition["type"] == kind).map_or(&Doc::Null, |condition| &condition["status"])
 }
 
 impl Reporter {
+    fn tell_changes(&self, status: &Doc) {
+        for (kind, yes, no) in CHANGES {
+            let now = condition(status, kind);
+            if now != condition(&self.status, kind) {
+                let said = if now == "True" { yes } else { no };
+                let message = format!("Node {} status is now: {said}", self.cx.config.node_name);
+                self.cx.events.node(Normal, said, message);
+            }
+        }
+    }
+
     async fn beat(&mut self) {
         let now = self.cx.clock.now();
         if let Err(status) = lease::renew(&self.cx.client, &self.cx.config.node_name, &self.uid, now).await {
@@ -132,6 +143,7 @@ impl Reporter {
         }
         match write_status(&self.cx, &status).await {
             Ok(_) => {
+                self.tell_changes(&status);
                 self.status = status;
                 self.written_at = Instant::now();
             }
@@ -139,6 +151,14 @@ impl Reporter {
         }
     }
 }
+
+/// What events say when a condition becomes true, and when it becomes false.
+const CHANGES: [(&str, &str, &str); 4] = [
+    ("MemoryPressure", "NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    ("DiskPressure", "NodeHasDiskPressure", "NodeHasNoDiskPressure"),
+    ("PIDPressure", "NodeHasInsufficientPID", "NodeHasSufficientPID"),
+    ("Ready", "NodeReady", "NodeNotReady"),
+];
 
 /// Whether more than heartbeats differs.
 fn changed(before: &Doc, after: &Doc) -> bool {

@@ -17,6 +17,8 @@ pub enum RestartPolicy {
     Never,
 }
 
+/// Of the two priority classes that every cluster has.
+const SYSTEM_CRITICAL_PRIORITY: i64 = 2_000_000_000;
 /// What upstream's API server fills in.
 const DEFAULT_GRACE_SECONDS: i64 = 30;
 
@@ -137,6 +139,13 @@ impl PodView {
             "Never" => RestartPolicy::Never,
             _ => RestartPolicy::Always,
         }
+    }
+    pub fn priority(&self) -> i64 {
+        self.spec()["priority"].as_i64().unwrap_or(0)
+    }
+    /// Part of what makes the cluster work (kubernetes pkg/kubelet/types/pod_update.go, IsCriticalPod).
+    pub fn is_critical(&self) -> bool {
+        self.priority() >= SYSTEM_CRITICAL_PRIORITY
     }
     pub fn active_deadline_seconds(&self) -> Option<i64> {
         self.spec()["activeDeadlineSeconds"].as_i64()

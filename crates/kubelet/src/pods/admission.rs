@@ -85,7 +85,7 @@ impl Admission {
             if requested > 0 && requested > capacity - used {
                 let numbers = format!("requested: {requested}, used: {used}, capacity: {capacity}");
                 let message = format!("Node didn't have enough resource: {resource}, {numbers}");
-                return Err(Failure { reason: format!("OutOf{resource}"), message });
+                return Err(Failure { reason: format!("OutOf{resource}"), message, ..Failure::default() });
             }
         }
         if taken.values().any(|other| !other.ports.is_disjoint(&wanted.ports)) {
@@ -96,7 +96,7 @@ impl Admission {
 }
 
 fn predicate(name: &str, why: &str) -> Failure {
-    Failure { reason: name.into(), message: format!("Predicate {name} failed: {why}") }
+    Failure { reason: name.into(), message: format!("Predicate {name} failed: {why}"), ..Failure::default() }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::admission::Admission;
 use super::shown::Shown;
 use crate::config::Config;
 use crate::events::Events;
+use crate::eviction::Pressure;
 use crate::parts::{Environment, PodNetwork, Prober, Volumes};
 use crate::status::writer::StatusWriter;
 use client::Client;
@@ -25,6 +26,8 @@ pub struct Cx {
     pub events: Events,
     pub statuses: Arc<StatusWriter>,
     pub admission: Admission,
+    /// What the node is short of.
+    pub pressure: Pressure,
     pub shown: Arc<Shown>,
 }
 

@@ -1,5 +1,6 @@
 //! What a pod's worker is told by others: the newest wish, and facts since it last looked.
 
+use crate::eviction::Eviction;
 use crate::parts::ProbeResult;
 use crate::pod::PodView;
 use parking_lot::Mutex;
@@ -12,6 +13,8 @@ pub struct Wish {
     pub pod: Arc<PodView>,
     /// It is no longer in the API.
     pub gone: bool,
+    /// The node has no room for it any more.
+    pub evicted: Option<Eviction>,
 }
 
 /// A pod that is no longer in the API gets this long.
@@ -20,10 +23,10 @@ const GONE_GRACE_S: i64 = 1;
 impl Wish {
     /// Within how many seconds everything must end, if it must.
     pub fn urgency(&self) -> Option<i64> {
-        if self.pod.is_deleting() {
-            return Some(self.pod.grace_seconds());
-        }
-        self.gone.then_some(GONE_GRACE_S)
+        let deleted = self.pod.is_deleting().then(|| self.pod.grace_seconds());
+        let gone = (self.gone && deleted.is_none()).then_some(GONE_GRACE_S);
+        let evicted = self.evicted.as_ref().map(|eviction| eviction.grace_s);
+        [deleted, gone, evicted].into_iter().flatten().min()
     }
 }
 
@@ -57,6 +60,11 @@ impl Mailbox {
 
     pub fn set_gone(&self) {
         self.wish.send_modify(|wish| wish.gone = true);
+        self.wake.notify_one();
+    }
+
+    pub fn evict(&self, eviction: Eviction) {
+        self.wish.send_modify(|wish| wish.evicted = Some(eviction));
         self.wake.notify_one();
     }
 

@@ -4,6 +4,7 @@ use super::cx::Cx;
 use super::mailbox::{Mailbox, Wish};
 use super::observed::{POD_NAME, POD_NAMESPACE};
 use super::worker::Worker;
+use crate::eviction::Eviction;
 use crate::parts::ProbeResult;
 use crate::pod::PodView;
 use parking_lot::Mutex;
@@ -60,7 +61,7 @@ impl Manager {
             self.gone(&old);
         }
         if let Some(object) = &change.new {
-            self.wished(Wish { pod: Arc::new(PodView::of(object)), gone: false });
+            self.wished(Wish { pod: Arc::new(PodView::of(object)), gone: false, evicted: None });
         }
     }
 
@@ -99,6 +100,13 @@ impl Manager {
             Some(Entry::Works(mailbox)) => mailbox.set_gone(),
             Some(Entry::Over) => drop(workers.remove(uid)),
             None => {}
+        }
+    }
+
+    /// Ends the pod for good. One that is gone already is no more to end.
+    pub fn evict(&self, uid: &str, eviction: Eviction) {
+        if let Some(mailbox) = self.mailbox(uid) {
+            mailbox.evict(eviction);
         }
     }
 
@@ -160,10 +168,12 @@ impl Manager {
         };
         for sandbox in sandboxes {
             if !self.workers.lock().contains_key(&sandbox.config.pod_uid) {
-                self.wished(Wish { pod: Arc::new(orphan(&sandbox.config)), gone: true });
+                self.wished(Wish { pod: Arc::new(orphan(&sandbox.config)), gone: true, evicted: None });
             }
         }
-        self.clean_directories().await;
+        if self.cx.config.has_disk() {
+            self.clean_directories().await;
+        }
     }
 
     /// Directories of pods that nobody knows.

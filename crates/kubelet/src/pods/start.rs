@@ -85,7 +85,7 @@ async fn config(
     let mounts = cx.volumes.mounts(pod, ground.prepared, container, addresses).await.map_err(|error| refuse(error.message))?;
     let expanded = |list: Vec<String>| list.iter().map(|text| expand(text, |name| value(&env, name))).collect();
     let log_path = log_path(cx, pod, container.name(), attempt);
-    if let Some(directory) = log_path.parent() {
+    if let Some(directory) = log_path.parent().filter(|_| cx.config.has_disk()) {
         tokio::fs::create_dir_all(directory).await.map_err(|error| Trouble::new(CREATE, format!("log directory: {error}")))?;
     }
     Ok(ContainerConfig {
@@ -149,6 +149,9 @@ fn link_name(pod: &PodView, config: &ContainerConfig) -> String {
 }
 
 async fn link_log(cx: &Cx, pod: &PodView, config: &ContainerConfig) {
+    if !cx.config.has_disk() {
+        return;
+    }
     let directory = cx.config.root.join("var/log/containers");
     let Ok(beneath) = config.log_path.strip_prefix(cx.config.root.join("var/log")) else { return };
     let target = Path::new("..").join(beneath);
@@ -161,12 +164,19 @@ async fn link_log(cx: &Cx, pod: &PodView, config: &ContainerConfig) {
     }
 }
 
-/// Removes the links of a pod's containers, whatever their ids.
-pub async fn unlink_logs(cx: &Cx, observed: &Observed, pod: &PodView) {
+/// Removes the logs of a pod, and the links to those of its containers, whatever their ids.
+pub async fn remove_logs(cx: &Cx, observed: &Observed, pod: &PodView) -> std::io::Result<()> {
+    if !cx.config.has_disk() {
+        return Ok(());
+    }
     let directory = cx.config.root.join("var/log/containers");
     for container in &observed.containers {
         // A link that is not there needs no removal; one that stays points nowhere.
         drop(tokio::fs::remove_file(directory.join(link_name(pod, &container.config))).await);
+    }
+    match tokio::fs::remove_dir_all(cx.config.log_directory(pod.namespace(), pod.name(), pod.uid())).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -125,7 +125,7 @@ impl Worker {
     fn fail_by_deadline(&mut self) -> Pass {
         let message = "Pod was active on the node longer than the specified deadline";
         self.cx.events.pod(&self.pod, Normal, "DeadlineExceeded", message);
-        self.failure = Some(Failure { reason: "DeadlineExceeded".into(), message: message.into() });
+        self.failure = Some(Failure { reason: "DeadlineExceeded".into(), message: message.into(), ..Failure::default() });
         self.life = Life::Ending { grace_s: self.pod.grace_seconds() };
         Pass::Again
     }
@@ -344,12 +344,7 @@ impl Worker {
         for sandbox in &self.observed.sandboxes {
             self.cx.runtime.remove_sandbox(&sandbox.config.id).await.map_err(|error| error.to_string())?;
         }
-        start::unlink_logs(&self.cx, &self.observed, &self.pod).await;
-        let logs = self.cx.config.log_directory(self.pod.namespace(), self.pod.name(), self.pod.uid());
-        match tokio::fs::remove_dir_all(&logs).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(format!("logs: {error}")),
-            _ => {}
-        }
+        start::remove_logs(&self.cx, &self.observed, &self.pod).await.map_err(|error| format!("logs: {error}"))?;
         self.cx.volumes.teardown(self.pod.uid()).await.map_err(|error| error.message)?;
         if gone {
             self.cx.statuses.forget(self.pod.uid());

@@ -8,6 +8,7 @@ use super::mailbox::{Inbox, Mailbox};
 use super::observed::{Observed, Probes};
 use super::shown::ShownPod;
 use super::termination;
+use crate::eviction;
 use crate::parts::{Prepared, ProbeKind, ProbeResult};
 use crate::pod::PodView;
 use crate::status::{self, Facts, Failure};
@@ -144,7 +145,16 @@ impl Worker {
     fn hurry(&mut self) {
         self.pod = self.mailbox.wish().pod;
         self.listed = false;
-        if let Some(grace_s) = self.mailbox.wish().urgency() {
+        let wish = self.mailbox.wish();
+        if let Some(grace_s) = wish.urgency() {
+            // What ends by itself, or by a deletion, has not failed by being evicted as well.
+            if let (Life::New | Life::Running, Some(eviction)) = (self.life, wish.evicted) {
+                self.failure = Some(Failure {
+                    reason: eviction::REASON.into(),
+                    message: eviction.message.to_string(),
+                    disruption: eviction.disruption,
+                });
+            }
             self.life = Life::Ending { grace_s };
         }
     }
@@ -173,7 +183,9 @@ impl Worker {
             self.life = Life::Ending { grace_s: self.pod.grace_seconds() };
             return Pass::Again;
         }
-        match self.cx.admission.admit(&self.pod, !self.observed.sandboxes.is_empty()) {
+        let runs = !self.observed.sandboxes.is_empty();
+        let room = if runs { Ok(()) } else { self.cx.pressure.admit(&self.pod) };
+        match room.and_then(|()| self.cx.admission.admit(&self.pod, runs)) {
             Ok(()) => {
                 self.adopt();
                 self.life = Life::Running;
@@ -308,7 +320,8 @@ impl Worker {
 
 /// Reasons of events are constants.
 fn reason_of(reason: &str) -> &'static str {
-    const KNOWN: [&str; 6] = ["OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage", "NodeAffinity", "NodePorts"];
+    const KNOWN: [&str; 7] =
+        [eviction::REASON, "OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage", "NodeAffinity", "NodePorts"];
     KNOWN.into_iter().find(|known| *known == reason).unwrap_or("UnexpectedAdmissionError")
 }
 

@@ -1,5 +1,6 @@
 //! Conditions of a pod that its kubelet owns (kubernetes pkg/kubelet/status/generate.go).
 
+use super::Failure;
 use super::containers::find;
 use super::phase::has_started;
 use crate::pod::{PodView, items};
@@ -35,6 +36,12 @@ pub fn conditions(pod: &PodView, status: &Doc, sandbox_ready: bool, known: &[Doc
         ("PodScheduled", Verdict::yes()),
     ];
     all.into_iter().map(|(kind, verdict)| condition(pod, kind, verdict, known, now)).collect()
+}
+
+/// Says to owners that the pod was not to blame (kubernetes pkg/kubelet/eviction/eviction_manager.go).
+pub fn disruption(pod: &PodView, failure: &Failure, known: &[Doc], now: Time) -> Option<Doc> {
+    let verdict = Verdict { ok: true, reason: "TerminationByKubelet", message: failure.message.clone() };
+    failure.disruption.then(|| condition(pod, "DisruptionTarget", verdict, known, now))
 }
 
 fn condition(pod: &PodView, kind: &str, verdict: Verdict, known: &[Doc], now: Time) -> Doc {

@@ -15,10 +15,12 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Why a pod fails as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
     pub reason: String,
     pub message: String,
+    /// For the node's sake, not by its own fault.
+    pub disruption: bool,
 }
 
 /// All that a status is made of.
@@ -64,7 +66,9 @@ pub fn generate(facts: &Facts<'_>) -> Doc {
     status["message"] = facts.failure.map_or_else(|| kept("message"), |failure| failure.message.as_str().into());
     addresses(facts, &mut status);
     let network_ready = facts.runtime.ready_sandbox().is_some() && !facts.runtime.addresses.is_empty();
-    status["conditions"] = conditions::conditions(pod, &status, network_ready, facts.known, facts.now).into();
+    let mut all = conditions::conditions(pod, &status, network_ready, facts.known, facts.now);
+    all.extend(facts.failure.and_then(|failure| conditions::disruption(pod, failure, facts.known, facts.now)));
+    status["conditions"] = all.into();
     status
 }
 

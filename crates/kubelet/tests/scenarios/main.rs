@@ -1,6 +1,7 @@
 //! Whole kubelets over a real API server and a runtime in memory: stories with an end.
 
 mod deletion;
+mod eviction;
 mod failures;
 mod lives;
 mod restarts;

@@ -5,7 +5,7 @@ use auth::access::{AccessIndex, Policies};
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
 use futures::StreamExt;
-use kubelet::fake::{FakeImages, FakeNetwork, FakeRuntime, Lifecycle, NoVolumes, PlainEnvironment, QuietProber};
+use kubelet::fake::{FakeImages, FakeNetwork, FakeRuntime, FakeStats, Lifecycle, NoVolumes, PlainEnvironment, QuietProber};
 use kubelet::{Events, Kubelet, PodLookup};
 use meta::time::SharedClock;
 use meta::{Clock, Doc, Time, User};
@@ -53,13 +53,14 @@ pub struct World {
     node: Client,
     pub runtime: FakeRuntime,
     network: Arc<FakeNetwork>,
-    images: Arc<FakeImages>,
+    pub images: Arc<FakeImages>,
+    pub stats: Arc<FakeStats>,
     pub prober: Arc<QuietProber>,
     pub lookup: Option<Arc<dyn PodLookup>>,
     clock: SharedClock,
     tasks: Runtime,
     kubelet: Runtime,
-    config: kubelet::Config,
+    pub config: kubelet::Config,
     engine: Engine,
     directory: tempfile::TempDir,
     /// Dropped with the world; until then time does not run by itself.
@@ -82,7 +83,7 @@ impl World {
         admin.create(ACCOUNTS, NS, json!({"metadata": {"name": "default"}})).await.expect("an account");
         let mut config = kubelet::Config::new(NODE, directory.path().join("root"));
         config.addresses = vec!["10.0.0.5".parse().expect("an address")];
-        let runtime = FakeRuntime::new(clock.clone(), &tasks, move |config| rule(&config.name, config.attempt));
+        let runtime = FakeRuntime::new(clock.clone(), &tasks, move |_, config| rule(&config.name, config.attempt));
         Self {
             _server: server,
             admin,
@@ -90,6 +91,7 @@ impl World {
             runtime,
             network: Arc::default(),
             images: Arc::default(),
+            stats: Arc::default(),
             prober: Arc::default(),
             lookup: None,
             clock,
@@ -123,7 +125,7 @@ impl World {
             clock: self.clock.clone(),
             events: Events::start(self.node.clone(), NODE, self.clock.clone(), &self.kubelet),
         };
-        let kubelet = Kubelet::new(self.config.clone(), self.node.clone(), parts);
+        let kubelet = Kubelet::new(self.config.clone(), self.node.clone(), parts).with_stats(self.stats.clone());
         self.lookup = Some(kubelet.lookup());
         kubelet.run(&self.kubelet);
     }

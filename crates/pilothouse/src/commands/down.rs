@@ -21,6 +21,9 @@ pub async fn run(options: &Down) -> Result<(), Failure> {
         }
         None => eprintln!("no service runs in {shown}"),
     }
+    if let Some(info) = state.read_info().map_err(io("cannot read the state directory"))? {
+        cluster::forget_names(&info).map_err(io("names of load balancers stay in the hosts file; run this as root"))?;
+    }
     if options.purge && state.path().exists() {
         let made = state.clone();
         let purged = tokio::task::spawn_blocking(move || cluster::purge(&made)).await;

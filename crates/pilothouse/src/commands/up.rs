@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,16 +15,23 @@ use tracing_subscriber::EnvFilter;
 
 /// The line that a background service's parent waits for.
 const READY: &str = "  ready: ";
+/// Instead of a hosts file.
+const NO_FILE: &str = "none";
 
 /// What was asked for, the rest as the state directory has it from its first start.
 fn config(options: &Up) -> Result<Config, Failure> {
     // Only fails for an empty path.
     let state_dir = std::path::absolute(&options.state.state_dir).unwrap_or_else(|_| options.state.state_dir.clone());
     let known = StateDir::new(&state_dir).read_info().map_err(io("cannot read the state directory"))?;
+    let hosts_file = match &options.hosts_file {
+        Some(none) if none.as_os_str() == NO_FILE => None,
+        Some(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())), // as above
+        None => known.as_ref().map_or_else(cluster::default_hosts_file, |info| info.hosts_file.clone()),
+    };
     let (account, region) = known.map_or((DEFAULT_ACCOUNT.into(), DEFAULT_REGION.into()), |info| (info.account, info.region));
     let (account, region) = (options.account.clone().unwrap_or(account), options.region.clone().unwrap_or(region));
     let zones = ["a", "b", "c"].map(|zone| format!("{region}{zone}")).into();
-    Ok(Config { state_dir, port: options.port, account, region, zones })
+    Ok(Config { state_dir, port: options.port, account, region, zones, hosts_file })
 }
 
 /// Serves until a signal or `pilothouse down`.
@@ -87,6 +95,8 @@ fn spawn(options: &Up, config: &Config, log: std::fs::File) -> Result<Child, Fai
         .args(["up", "--port", &options.port.to_string(), "--account", &config.account, "--region", &config.region])
         .arg("--state-dir")
         .arg(&config.state_dir)
+        .arg("--hosts-file")
+        .arg(config.hosts_file.as_deref().unwrap_or(Path::new(NO_FILE)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)

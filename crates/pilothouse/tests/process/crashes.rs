@@ -168,6 +168,7 @@ async fn check_records(home: &Home, clusters: usize) {
         account: "123456789012".into(),
         region: "us-east-1".into(),
         zones: ["a", "b", "c"].map(|zone| format!("us-east-1{zone}")).into(),
+        hosts_file: None,
     };
     let service = Service::start(&config, &|_| ()).await.expect("the service starts");
     // One security group more: the default VPC's.

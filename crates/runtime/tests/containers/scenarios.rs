@@ -301,7 +301,16 @@ async fn lost_shim(world: &World) {
     assert_eq!((status.state, status.exit_code), (ContainerState::Exited, 255));
     assert_eq!(runtime.list_sandboxes().await.expect("a list")[0].state, SandboxState::NotReady);
     assert!(world.cgroup().processes().is_empty());
+    // The pod's next sandbox is nobody else's to end: not a runtime's that finds the lost one, nor of whoever removes that.
+    let again = SandboxConfig { id: "again".into(), attempt: 1, ..sandbox.config };
+    runtime.run_sandbox(&again).await.expect("a sandbox");
+    world.run(&runtime, "again", &world.container("c2", "sleep 60")).await;
+    let (runtime, _) = world.open();
     runtime.remove_sandbox("lost").await.expect("removed");
+    assert_eq!(runtime.container_status("c2").await.expect("a status").state, ContainerState::Running);
+    let mut streams = runtime.exec("c2", &exec("echo here")).await.expect("an exec");
+    assert_eq!(all_of(&mut streams).await.0, "here\n");
+    runtime.remove_sandbox("again").await.expect("removed");
 }
 
 async fn shared_processes(world: &World) {

@@ -2,6 +2,7 @@
 
 mod failures;
 mod group;
+mod killed;
 mod pods;
 mod restarts;
 mod streams;
@@ -11,12 +12,14 @@ use crate::demo::world::World;
 use crate::process::Result;
 
 pub use group::{create, delete, ready};
+pub use killed::in_the_middle;
 
 pub const PODS: &[(&str, Scene)] = &[
     ("an image", pods::image),
     ("a pod on each node", pods::run),
     ("environment and volumes", pods::volumes),
     ("across nodes and zones", pods::network),
+    ("more than one interface holds", pods::many),
 ];
 
 pub const STREAMS: &[(&str, Scene)] = &[
@@ -35,8 +38,12 @@ pub const FAILURES: &[(&str, Scene)] = &[
     ("termination", failures::termination),
 ];
 
-pub const RESTARTS: &[(&str, Scene)] =
-    &[("the service", restarts::service), ("a node", restarts::node), ("a shim", restarts::shim)];
+pub const RESTARTS: &[(&str, Scene)] = &[
+    ("the service", restarts::service),
+    ("a node", restarts::node),
+    ("a shim", restarts::shim),
+    ("everything at once", restarts::everything),
+];
 
 /// The pod of this manifest, run until it is Ready.
 fn run_pod(world: &mut World, name: &str, manifest: &str) -> Result<()> {

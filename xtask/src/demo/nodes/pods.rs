@@ -145,3 +145,28 @@ pub fn network(world: &mut World) -> Result<()> {
     world.fails("curl --silent --max-time 3 http://$IP_A:8080/")?;
     Ok(())
 }
+
+/// More pods than the node's first interface has addresses for: it asks EC2 for a second one, as the VPC CNI does.
+pub fn many(world: &mut World) -> Result<()> {
+    let node = world.fact("NODE_A")?.to_owned();
+    world.ok("kubectl get node $NODE_A -o jsonpath='{.spec.providerID}'").map(|id| {
+        let id = id.stdout.trim().rsplit('/').next().unwrap_or_default().to_owned(); // checked by what EC2 answers
+        world.learn("INSTANCE_A", &id);
+    })?;
+    let interfaces = "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=$INSTANCE_A --query 'length(NetworkInterfaces)'";
+    world.ok(interfaces)?.is("1")?;
+    let names: Vec<String> = (1..=MANY).map(|number| format!("many-{number}")).collect();
+    let all: Vec<String> = names.iter().map(|name| format!("{}---\n", super::streams::pod(name, &node, "sleep 600"))).collect();
+    world.shell("kubectl apply -f -").input(&all.concat()).quiet().run()?.succeeded()?;
+    let pods: Vec<String> = names.iter().map(|name| format!("pod/{name}")).collect();
+    world.ok(&format!("kubectl wait -n site {} --for=condition=Ready --timeout=60s", pods.join(" ")))?;
+    world.ok(interfaces)?.is("2")?;
+    for name in &names {
+        let ip = field(world, name, ".status.podIP")?;
+        world.ok(&format!("kubectl exec -n site web-b -- ping -c 1 -w 5 {ip}"))?.says(&["1 packets received"])?;
+    }
+    world.ok(&format!("kubectl delete -n site {} --now", pods.join(" "))).map(drop)
+}
+
+/// A t3.medium has three interfaces of six addresses, one of each its own.
+const MANY: usize = 7;

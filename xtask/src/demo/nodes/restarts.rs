@@ -91,3 +91,25 @@ pub fn shim(world: &mut World) -> Result<()> {
     }
     world.ok("kubectl exec -n site web-a -- wget -qO- http://$IP_B:8080/")?.is("hello from web-b").map(drop)
 }
+
+/// The service and the nodes: only shims and containers are left, and one container ends while nobody looks.
+pub fn everything(world: &mut World) -> Result<()> {
+    let node = world.fact("NODE_A")?.to_owned();
+    let brief = super::streams::pod("brief", &node, "sleep 4; exit 5").replace("spec:\n", "spec:\n  restartPolicy: Never\n");
+    super::run_pod(world, "brief", &brief)?;
+    let before = both(world)?;
+    let mut all = procfs::role(&world.binary, "node");
+    all.push(process::only_pid(world)?);
+    kill(world, &all)?;
+    world.ok("sleep 5")?;
+    up(world)?;
+    world.ok("kubectl wait -n site pod/brief --for=jsonpath='{.status.phase}'=Failed --timeout=60s")?;
+    world.ok("kubectl get pod brief -n site -o jsonpath='{.status.containerStatuses[0].state.terminated.exitCode}'")?.is("5")?;
+    for (pod, identity_before) in before {
+        let now = identity(world, pod)?;
+        if now != identity_before {
+            return Err(Failure(format!("{pod} was {identity_before:?}, is {now:?}")));
+        }
+    }
+    world.ok("kubectl delete pod brief -n site --now").map(drop)
+}

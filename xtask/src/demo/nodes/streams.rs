@@ -14,7 +14,7 @@ pub fn logs(world: &mut World) -> Result<()> {
         pod("counter", &node, "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo line $i; done; sleep 1; echo late; sleep 600");
     run_pod(world, "counter", &counter)?;
     world.ok("kubectl logs -n site counter --tail=2 | head -n 2")?.says(&["line 50"])?;
-    world.ok("kubectl logs -n site counter --since=1h | wc -l | tr -d ' '")?;
+    world.ok("kubectl logs -n site counter --since=1h | grep -c '^line'")?.is("50")?;
     world.ok("kubectl logs -n site counter --timestamps --tail=1")?.says(&["T", "Z "])?;
     let mut follow = world.start("kubectl logs -n site counter -f --tail=1")?;
     let lines = BufReader::new(follow.stdout.take().expect("standard output is piped")).lines();

@@ -101,6 +101,7 @@ pub fn config(directory: &Path) -> Config {
         account: ACCOUNT.into(),
         region: REGION.into(),
         zones: ["a", "b", "c"].map(|zone| format!("{REGION}{zone}")).into(),
+        hosts_file: None,
     }
 }
 

@@ -1,0 +1,24 @@
+//! nftables by netlink: tables of typed rules for IPv4, changed by transactions that the kernel takes whole or not at all.
+//!
+//! ```no_run
+//! use node_os::nft::{Chain, Rule, Statement, Test, Transaction, Verdict};
+//! let mut change = Transaction::new("example");
+//! change.add_table("an example").add_chain(Chain::regular("web"));
+//! change.add_rule(Rule::new("web", [Statement::Counter, Statement::Verdict(Verdict::Accept)]));
+//! change.commit(&node_os::netns::NetNs::current()?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod counters;
+mod elements;
+mod encode;
+mod expressions;
+mod rule;
+mod set;
+mod text;
+mod transaction;
+
+pub use counters::{RuleCounter, chains, counters};
+pub use rule::{CtState, Field, Protocol, Rule, Spread, Statement, Test, Verdict};
+pub use set::{Datum, Element, Kind, Set};
+pub use transaction::{Chain, ChainType, Command, Hook, NftError, Policy, Transaction};

@@ -1,0 +1,4 @@
+//! The scheduler on a real API server: stories with an end.
+
+mod basics;
+mod world;
