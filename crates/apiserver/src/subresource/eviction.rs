@@ -1,11 +1,21 @@
 //! Evicting a pod, as far as its disruption budgets allow (kubernetes `pkg/registry/core/pod/storage/eviction.go`).
 
+use super::budget::{Budget, Verdict};
 use crate::server::{ApiServer, Cx};
-use client::{Body, Call, Options, Reply, ReplyBody, Verb};
+use client::{Body, Call, DeleteOptions, Options, PatchKind, Reply, ReplyBody, Verb};
 use meta::status::Result;
-use meta::{Doc, Gvk, Gvr, LabelSelector, Object, Status};
+use meta::{Doc, Gvk, Gvr, LabelSelector, Object, Reason, Status};
 use serde_json::json;
 use std::sync::Arc;
+
+/// How often an eviction that somebody else got in the way of is tried (`EvictionsRetry`).
+const ATTEMPTS: usize = 20;
+
+/// What an eviction asks for.
+struct Asked {
+    delete: DeleteOptions,
+    dry_run: bool,
+}
 
 impl ApiServer {
     pub(super) async fn evict(&self, cx: &Cx<'_>) -> Result<Reply> {
@@ -17,24 +27,80 @@ impl ApiServer {
             return Err(Status::bad_request("name in URL does not match name in Eviction object"));
         }
         self.admit_special(cx, &mut eviction).await?;
-        let pod = self.current(cx).await?.ok_or_else(|| cx.not_found())?;
-        if !ignores_budgets(&pod.to_doc()) {
-            self.spend_budget(cx, &pod).await?;
-        }
         let delete = crate::http::options::delete_options(&eviction["deleteOptions"])?;
         let dry_run = cx.call.options.dry_run || eviction["deleteOptions"]["dryRun"] == json!(["All"]);
-        let mut call = Call::new(Verb::Delete, cx.call.target.resource.clone(), &pod.meta.namespace, &pod.meta.name);
-        call.options = Options { delete, dry_run, ..Options::default() };
-        let def = self.published.catalog.by_path("", "v1", "pods").ok_or_else(Status::no_such_path)?;
-        self.delete(&Cx { user: cx.user, call: &call, def }).await?;
+        self.evict_with_patience(cx, &Asked { delete, dry_run }).await?;
         Ok(Reply::new(ReplyBody::Doc(wire::status::success(201))).with_code(201))
     }
 
-    /// Takes one disruption from the pod's budget, or refuses.
-    async fn spend_budget(&self, cx: &Cx<'_>, pod: &Object) -> Result<()> {
+    async fn evict_with_patience(&self, cx: &Cx<'_>, asked: &Asked) -> Result<()> {
+        // Who names a version means that one.
+        let attempts = if asked.delete.preconditions.resource_version.is_some() { 1 } else { ATTEMPTS };
+        for _ in 1..attempts {
+            match self.evict_once(cx, asked).await {
+                Err(status) if status.reason == Reason::Conflict => tokio::task::yield_now().await,
+                other => return other,
+            }
+        }
+        self.evict_once(cx, asked).await
+    }
+
+    async fn evict_once(&self, cx: &Cx<'_>, asked: &Asked) -> Result<()> {
+        let pod = self.current(cx).await?.ok_or_else(|| cx.not_found())?;
+        let doc = pod.to_doc();
+        let of_this_version = match ignores_budgets(&doc) {
+            // It must not have started to run in the meantime.
+            true => doc["status"]["phase"] == "Pending" && !pod.meta.is_deleting(),
+            false => self.ask_budget(cx, &pod, &doc, asked.dry_run).await?,
+        };
+        let mut delete = asked.delete.clone();
+        if of_this_version && delete.preconditions.resource_version.is_none() {
+            delete.preconditions.resource_version = Some(pod.resource_version());
+        }
+        if !asked.dry_run {
+            let marked = self.mark(cx, &pod, &doc, &delete).await?;
+            if delete.preconditions.resource_version.is_some() {
+                delete.preconditions.resource_version = Some(marked.resource_version());
+            }
+        }
+        let mut call = Call::new(Verb::Delete, cx.call.target.resource.clone(), &pod.meta.namespace, &pod.meta.name);
+        call.options = Options { delete, dry_run: asked.dry_run, ..Options::default() };
+        let def = self.published.catalog.by_path("", "v1", "pods").ok_or_else(Status::no_such_path)?;
+        self.delete(&Cx { user: cx.user, call: &call, def }).await.map(drop)
+    }
+
+    /// Says in the pod's status why it ends.
+    async fn mark(&self, cx: &Cx<'_>, pod: &Arc<Object>, doc: &Doc, delete: &DeleteOptions) -> Result<Arc<Object>> {
+        let mut conditions = doc["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let known = |condition: &Doc| condition["type"] == "DisruptionTarget" && condition["status"] == "True";
+        if conditions.iter().any(known) {
+            return Ok(pod.clone());
+        }
+        conditions.retain(|condition| condition["type"] != "DisruptionTarget");
+        conditions.push(json!({ "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
+            "message": "Eviction API: evicting", "lastTransitionTime": self.clock.now().to_string() }));
+        let version = delete.preconditions.resource_version.clone().unwrap_or_else(|| pod.resource_version());
+        let uid = delete.preconditions.uid.clone().unwrap_or_else(|| pod.meta.uid.clone());
+        let patch = json!({ "metadata": { "uid": uid, "resourceVersion": version }, "status": { "conditions": conditions } });
+        self.patch_status(cx, Gvr::new("", "v1", "pods"), pod, patch, false).await
+    }
+
+    async fn patch_status(&self, cx: &Cx<'_>, gvr: Gvr, object: &Object, patch: Doc, dry_run: bool) -> Result<Arc<Object>> {
+        let def = self.published.catalog.by_path(&gvr.group, &gvr.version, &gvr.resource).ok_or_else(Status::no_such_path)?;
+        let mut call = Call::new(Verb::Patch, gvr, &object.meta.namespace, &object.meta.name).subresource("status");
+        call.body = Body::Patch(PatchKind::Merge, patch);
+        call.options.dry_run = dry_run;
+        match self.update(&Cx { user: cx.user, call: &call, def }).await?.body {
+            ReplyBody::Object(object) => Ok(object),
+            _ => Err(Status::internal("an update was answered with something else than its object")),
+        }
+    }
+
+    /// Takes one disruption from the pod's budget, or refuses. True if what was decided holds for this version of the pod.
+    async fn ask_budget(&self, cx: &Cx<'_>, pod: &Object, doc: &Doc, dry_run: bool) -> Result<bool> {
         let budgets = self.budgets_of(pod)?;
         let budget = match &budgets[..] {
-            [] => return Ok(()),
+            [] => return Ok(false),
             [one] => one,
             _ => {
                 return Err(Status::internal(
@@ -42,28 +108,14 @@ impl ApiServer {
                 ));
             }
         };
-        let (name, doc) = (&budget.meta.name, budget.to_doc());
-        if doc["status"]["observedGeneration"].as_i64().unwrap_or(0) < budget.meta.generation {
-            return Err(refused(name, "The disruption budget does not reflect its current spec yet", 10));
+        match Budget::of(budget).verdict(&pod.meta.name, is_ready(doc), self.clock.now())? {
+            Verdict::Free => Ok(true),
+            Verdict::Spend(status) => {
+                let patch = json!({ "metadata": { "resourceVersion": budget.resource_version() }, "status": status });
+                let gvr = Gvr::new("policy", "v1", "poddisruptionbudgets");
+                self.patch_status(cx, gvr, budget, patch, dry_run).await.map(|_| false)
+            }
         }
-        let allowed = doc["status"]["disruptionsAllowed"].as_i64().unwrap_or(0);
-        if allowed <= 0 {
-            let why = format!(
-                "The disruption budget {name} needs {} healthy pods and has {} currently",
-                doc["status"]["desiredHealthy"].as_i64().unwrap_or(0),
-                doc["status"]["currentHealthy"].as_i64().unwrap_or(0)
-            );
-            return Err(refused(name, &why, 0));
-        }
-        let mut call = Call::new(Verb::Patch, Gvr::new("policy", "v1", "poddisruptionbudgets"), &budget.meta.namespace, name);
-        let disrupted = json!({ (pod.meta.name.clone()): self.clock.now().to_string() });
-        let patch = json!({ "metadata": { "resourceVersion": budget.resource_version() },
-            "status": { "disruptionsAllowed": allowed - 1, "disruptedPods": disrupted } });
-        call.target.subresource = "status".into();
-        call.body = Body::Patch(client::PatchKind::Merge, patch);
-        call.options.dry_run = cx.call.options.dry_run;
-        let def = self.published.catalog.by_path("policy", "v1", "poddisruptionbudgets").ok_or_else(Status::no_such_path)?;
-        self.update(&Cx { user: cx.user, call: &call, def }).await.map(drop)
     }
 
     fn budgets_of(&self, pod: &Object) -> Result<Vec<Arc<Object>>> {
@@ -82,9 +134,7 @@ fn ignores_budgets(pod: &Doc) -> bool {
         || pod["metadata"].get("deletionTimestamp").is_some()
 }
 
-fn refused(budget: &str, why: &str, retry_after: u32) -> Status {
-    let cause = json!([{ "reason": "DisruptionBudget", "message": why }]);
-    let mut status = Status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", retry_after);
-    status.details["name"] = budget.into();
-    status.with_causes(cause)
+fn is_ready(pod: &Doc) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }

@@ -1,6 +1,7 @@
 //! What is special about subresources and about kinds that are asked rather than stored.
 
 mod binding;
+mod budget;
 mod eviction;
 mod pods;
 mod reviews;

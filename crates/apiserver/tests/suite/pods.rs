@@ -100,10 +100,14 @@ async fn evict(world: &World, pod: &str) -> Result<Reply, Status> {
     on(world, pod, Verb::Create, "eviction", json!({"metadata": {"name": pod}})).await
 }
 
+fn running_status() -> Doc {
+    json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}})
+}
+
 async fn running(world: &World, pod: &str) {
     world.pod(pod, json!({})).await;
     bind(world, pod, json!({"name": "n1"})).await.expect("bound");
-    world.admin().patch(PODS, NS, pod, "status", json!({"status": {"phase": "Running"}})).await.expect("running");
+    world.admin().patch(PODS, NS, pod, "status", running_status()).await.expect("running");
 }
 
 #[tokio::test]
@@ -123,7 +127,10 @@ async fn evictions_spend_their_budget() {
     assert_eq!(refused.details["causes"][0], json!({"reason": "DisruptionBudget", "message": why}));
     admin.patch(BUDGETS, NS, "budget", "status", counted(1)).await.expect("counted");
     assert_eq!(evict(&world, "web").await.expect("one to spare").code, 201);
-    assert!(get(&world, "web").await["metadata"]["deletionTimestamp"].is_string());
+    let evicted = get(&world, "web").await;
+    assert!(evicted["metadata"]["deletionTimestamp"].is_string());
+    let target = evicted["status"]["conditions"].as_array().into_iter().flatten().find(|c| c["type"] == "DisruptionTarget");
+    assert_eq!(target.map(|c| &c["reason"]), Some(&json!("EvictionByEvictionAPI")), "{evicted}");
     let budget = admin.get(BUDGETS, NS, "budget").await.expect("there").to_doc();
     assert_eq!(budget["status"]["disruptionsAllowed"], 0);
     assert!(budget["status"]["disruptedPods"]["web"].is_string(), "{budget}");

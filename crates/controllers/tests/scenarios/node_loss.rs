@@ -1,7 +1,7 @@
 //! Nodes that fall silent: conditions, taints, and the pods on them.
 
 use crate::nodes::condition;
-use crate::world::{EVENTS, NODES, PODS, World};
+use crate::world::{NODES, PODS, World};
 use client::Resource;
 use meta::Doc;
 use serde_json::json;
@@ -30,11 +30,6 @@ impl World {
             self.admin.patch(LEASES, "kube-node-lease", node, "", renewed).await.expect("a lease");
         }
         self.heard(node, &format!("renewed-{time}")).await;
-    }
-
-    async fn has_event(&self, reason: &str, message: &str) {
-        let said = |events: &[Doc]| events.iter().any(|event| event["reason"] == reason && event["message"] == message);
-        self.until_all(EVENTS, "default", said).await;
     }
 }
 

@@ -6,7 +6,7 @@ use auth::access::{AccessIndex, Policies};
 use auth::pki::CertificateAuthority;
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, EventKind, Options, Resource, WatchItem};
-use controllers::{ClientFor, Context, KindFacts, LoadBalancers};
+use controllers::{ClientFor, Context, KindFacts, LoadBalancers, NodeNames};
 use futures::StreamExt;
 use meta::time::SharedClock;
 use meta::{Doc, Object, User};
@@ -36,6 +36,8 @@ pub struct World {
     pub authority: Arc<CertificateAuthority>,
     /// For the controllers that are started after it is set.
     pub load_balancers: Option<Arc<dyn LoadBalancers>>,
+    /// What the controllers are told of instances.
+    pub node_names: Option<Arc<dyn NodeNames>>,
     runtime: Runtime,
     controllers: Mutex<Runtime>,
     engine: Engine,
@@ -79,7 +81,8 @@ impl World {
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
         let controllers = Mutex::default();
         let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
-        Self { server, admin, authority, load_balancers: None, runtime, controllers, engine, _directory: directory }
+        let (load_balancers, node_names) = (None, None);
+        Self { server, admin, authority, load_balancers, node_names, runtime, controllers, engine, _directory: directory }
     }
 
     pub fn start_controllers(&self) {
@@ -108,7 +111,7 @@ impl World {
             kinds: kinds.collect(),
             root_ca_pem: ROOT_CA.into(),
             authority: Some(self.authority.clone()),
-            node_names: None,
+            node_names: self.node_names.clone(),
             load_balancers: self.load_balancers.clone(),
             clock: clock(),
             runtime,
@@ -210,6 +213,11 @@ impl World {
             docs = self.all(resource, namespace).await.0;
         }
         docs
+    }
+
+    pub async fn has_event(&self, reason: &str, message: &str) {
+        let said = |events: &[Doc]| events.iter().any(|event| event["reason"] == reason && event["message"] == message);
+        self.until_all(EVENTS, "default", said).await;
     }
 
     pub async fn gone(&self, resource: Resource, namespace: &str, name: &str) {
