@@ -36,12 +36,7 @@ pub struct HealthChecks {
 }
 
 impl HealthChecks {
-    pub fn new(
-        namespace: NetNs,
-        addresses: Vec<Ipv4Addr>,
-        progress: watch::Receiver<Progress>,
-        runtime: &Runtime,
-    ) -> Self {
+    pub fn new(namespace: NetNs, addresses: Vec<Ipv4Addr>, progress: watch::Receiver<Progress>, runtime: &Runtime) -> Self {
         Self { namespace, addresses, progress, runtime: runtime.clone(), checks: BTreeMap::new() }
     }
 
