@@ -74,7 +74,7 @@ pub fn disk(world: &mut World) -> Result<()> {
     apply(world, &limited.replace("stdin: true", "resources: {limits: {ephemeral-storage: 4Mi}}, stdin: false"))?;
     for (name, message) in [
         ("hoarder", "Usage of EmptyDir volume \"cache\" exceeds the limit \"4Mi\""),
-        ("writer", "Container main exceeded its local ephemeral storage limit \"4Mi\""),
+        ("writer", "Pod ephemeral local storage usage exceeds the total limit of containers 4Mi"),
     ] {
         world.ok(&format!("kubectl wait -n site pod/{name} --for=jsonpath='{{.status.phase}}'=Failed --timeout=90s"))?;
         world.ok(&format!("kubectl describe pod {name} -n site"))?.says(&["Failed", "Evicted", message])?;
