@@ -1,7 +1,7 @@
 //! Statements as the kernel's expressions (linux/netfilter/nf_tables.h): small steps that work on registers.
 
 use super::{CtState, Field, Rule, Spread, Statement, Test, Verdict};
-use crate::netfilter::Writer;
+use crate::netfilter::{Attributes, Writer};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
@@ -294,4 +294,17 @@ pub fn write_verdict(value: &mut Writer, verdict: &Verdict) {
             data.put_text(2, chain);
         }
     });
+}
+
+/// What [`write_verdict`] wrote.
+pub fn read_verdict(value: Attributes<'_>) -> Option<Verdict> {
+    let data = value.nested(2)?;
+    Some(match data.u32(1)?.cast_signed() {
+        0 => Verdict::Drop,
+        1 => Verdict::Accept,
+        -3 => Verdict::Jump(data.text(2)?),
+        -4 => Verdict::Goto(data.text(2)?),
+        -5 => Verdict::Return,
+        _ => return None,
+    })
 }

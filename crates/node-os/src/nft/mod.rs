@@ -10,8 +10,10 @@
 //! ```
 
 mod counters;
+mod difference;
 mod elements;
 mod encode;
+mod existing;
 mod expressions;
 mod rule;
 mod set;
@@ -19,6 +21,8 @@ mod text;
 mod transaction;
 
 pub use counters::{RuleCounter, chains, counters};
+pub use difference::Difference;
+pub use existing::{Existing, existing, generation};
 pub use rule::{CtState, Field, Protocol, Rule, Spread, Statement, Test, Verdict};
 pub use set::{Datum, Element, Kind, Set};
 pub use transaction::{Chain, ChainType, Command, Hook, NftError, Policy, Transaction};

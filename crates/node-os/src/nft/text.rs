@@ -232,7 +232,6 @@ impl Transaction {
             Command::DeleteChain(chain) => format!("delete chain ip {table} {chain}"),
             Command::AddSet(set) if set.verdicts => format!("add map ip {table} {set}"),
             Command::AddSet(set) => format!("add set ip {table} {set}"),
-            Command::FlushSet(set) => format!("flush set ip {table} {set}"),
             Command::DeleteSet(set) => format!("delete set ip {table} {set}"),
             Command::AddElements(set, elements) => format!("add element ip {table} {set} {{ {} }}", Joined(elements, ", ")),
             Command::DeleteElements(set, elements) => {

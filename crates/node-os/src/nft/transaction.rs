@@ -72,7 +72,6 @@ pub enum Command {
     FlushChain(String),
     DeleteChain(String),
     AddSet(Set),
-    FlushSet(String),
     DeleteSet(String),
     AddElements(String, Vec<Element>),
     DeleteElements(String, Vec<Element>),
@@ -137,10 +136,6 @@ impl Transaction {
 
     pub fn add_set(&mut self, set: Set) -> &mut Self {
         self.push(Command::AddSet(set))
-    }
-
-    pub fn flush_set(&mut self, set: impl Into<String>) -> &mut Self {
-        self.push(Command::FlushSet(set.into()))
     }
 
     pub fn delete_set(&mut self, set: impl Into<String>) -> &mut Self {

@@ -1,0 +1,135 @@
+//! What the kernel has of a table, read back: for whoever takes over what a process before it left.
+
+use super::elements::{NOTE_SET_COMMENT, kinds_of, note_of, read_key, text_of};
+use super::encode::{GET_CHAIN, GET_ELEMENTS, GET_GENERATION, GET_RULE, GET_SET, message};
+use super::expressions::read_verdict;
+use super::{Element, Kind, Rule, Set};
+use crate::netfilter::{Attributes, Socket, Writer};
+use crate::netns::NetNs;
+use nix::libc::ENOENT;
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+const FLAG_ANONYMOUS: u32 = 1;
+const FLAG_MAP: u32 = 8;
+/// A note on a rule that nft does not know and passes over: what the rule says, as one number.
+pub const NOTE_FINGERPRINT: u8 = 100;
+/// FNV-1a.
+const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0100_0000_01b3;
+
+/// A table as far as this module can have written it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Existing {
+    /// The rules of each chain in their order, by what they say. None: another program's rule.
+    pub chains: BTreeMap<String, Vec<Option<u64>>>,
+    /// None: a set of a kind that is never made here.
+    pub sets: BTreeMap<String, Option<Set>>,
+    /// Of each set, but for those that packets fill.
+    pub elements: BTreeMap<String, Vec<Element>>,
+}
+
+/// The same for rules that are the same.
+pub fn fingerprint(rule: &Rule) -> u64 {
+    let words = rule.statements.iter().map(ToString::to_string).chain([rule.comment.clone()]);
+    let bytes = words.flat_map(|word| word.into_bytes().into_iter().chain([0]));
+    bytes.fold(OFFSET, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+/// A number that grows by one with each transaction in the namespace, whoever's it is.
+pub fn generation(namespace: &NetNs) -> io::Result<u32> {
+    let read = |body: &[u8]| Attributes(body).u32(1);
+    let answer = Socket::open(namespace)?.ask(&message(GET_GENERATION, 0, Writer::default()), read)?;
+    answer.ok_or_else(|| io::Error::other("the kernel does not tell its generation"))
+}
+
+/// None: there is no such table.
+pub fn existing(namespace: &NetNs, table: &str) -> io::Result<Option<Existing>> {
+    let names = dump(namespace, table, None, GET_CHAIN, |chain| chain.text(3))?;
+    let mut found = Existing { chains: names.into_iter().map(|name| (name, Vec::new())).collect(), ..Existing::default() };
+    for (chain, print) in dump(namespace, table, None, GET_RULE, |rule| Some((rule.text(2)?, print_of(rule))))? {
+        found.chains.entry(chain).or_default().push(print);
+    }
+    found.sets = dump(namespace, table, None, GET_SET, named_set)?.into_iter().collect();
+    let filled = found.sets.values().flatten().filter(|set| set.timeout.is_none());
+    for set in filled {
+        let read = |list: Attributes<'_>| Some(list.nested(3)?.filter_map(|(_, one)| element(&set.key, Attributes(one))).collect());
+        let lists: Vec<Vec<Element>> = dump(namespace, table, Some(&set.name), GET_ELEMENTS, read)?;
+        found.elements.insert(set.name.clone(), lists.concat());
+    }
+    Ok(if found.chains.is_empty() && found.sets.is_empty() { None } else { Some(found) })
+}
+
+/// What the kernel says about the objects of a table. No such table: nothing.
+pub fn dump<T>(
+    namespace: &NetNs,
+    table: &str,
+    set: Option<&str>,
+    kind: u16,
+    read: impl Fn(Attributes<'_>) -> Option<T>,
+) -> io::Result<Vec<T>> {
+    let mut request = Writer::default();
+    request.put_text(1, table);
+    if let Some(set) = set {
+        request.put_text(2, set);
+    }
+    let ours = |_, body: &[u8]| {
+        let attributes = Attributes(body);
+        // Not every kernel filters chains by table.
+        if attributes.text(1).as_deref() == Some(table) { read(attributes) } else { None }
+    };
+    match Socket::open(namespace)?.dump(&message(kind, 0, request), ours) {
+        Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+fn print_of(rule: Attributes<'_>) -> Option<u64> {
+    note_of(rule.get(7)?, NOTE_FINGERPRINT)?.try_into().ok().map(u64::from_ne_bytes)
+}
+
+/// A set that has a name, and what it is.
+fn named_set(set: Attributes<'_>) -> Option<(String, Option<Set>)> {
+    let (name, flags) = (set.text(2)?, set.u32(3).unwrap_or(0)); // a plain set has none
+    let known = || {
+        let comment = set.get(13).and_then(|notes| note_of(notes, NOTE_SET_COMMENT)).map(text_of);
+        Some(Set {
+            name: name.clone(),
+            key: kinds_of(set.u32(4)?)?,
+            verdicts: flags & FLAG_MAP != 0,
+            timeout: set.u64(11).map(Duration::from_millis),
+            comment: comment.unwrap_or_default(), // none
+        })
+    };
+    (flags & FLAG_ANONYMOUS == 0).then(|| (name.clone(), known()))
+}
+
+fn element(kinds: &[Kind], element: Attributes<'_>) -> Option<Element> {
+    let verdict = element.nested(2).and_then(read_verdict);
+    let comment = element.get(6).and_then(|notes| note_of(notes, 0)).map(text_of);
+    Some(Element { key: read_key(kinds, element.nested(1)?.get(1)?)?, verdict, comment: comment.unwrap_or_default() }) // none
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nft::Statement;
+
+    #[test]
+    fn rules_that_differ_have_other_prints() {
+        let rule = |statements: &[Statement], comment: &str| fingerprint(&Rule::new("a", statements).comment(comment));
+        let (counter, reject) = (Statement::Counter, Statement::Reject);
+        let prints = [
+            rule(&[counter.clone()], ""),
+            rule(&[counter.clone(), reject.clone()], ""),
+            rule(&[reject.clone(), counter.clone()], ""),
+            rule(&[counter.clone()], "reject"),
+            rule(&[], ""),
+        ];
+        let different: std::collections::BTreeSet<_> = prints.iter().collect();
+        assert_eq!(different.len(), prints.len());
+        // Tables outlive the program that made them: this must not change from one build to the next.
+        assert_eq!(rule(&[counter], "web"), 13_753_588_586_339_106_647);
+    }
+}
