@@ -164,7 +164,7 @@ fn key(fields: &[Field], packet: &Packet) -> Vec<Datum> {
         Field::Destination => Datum::Address(packet.destination),
         Field::Protocol => Datum::Protocol(packet.protocol),
         Field::DestinationPort => Datum::Port(packet.port),
-        Field::SourcePort | Field::Mark => panic!("the proxy does not look at {field}"),
+        Field::Mark => panic!("the proxy does not look at {field}"),
     };
     fields.iter().map(datum).collect()
 }

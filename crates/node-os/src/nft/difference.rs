@@ -120,7 +120,9 @@ mod tests {
     fn wanted() -> Transaction {
         let mut wanted = Transaction::new("t");
         wanted.replace_table("").add_chain(Chain::regular("a")).add_chain(Chain::regular("b"));
-        wanted.add_set(Set::map("ports", [Kind::Port])).add_set(Set::new("clients", [Kind::Address]).timeout(Duration::from_secs(9)));
+        wanted
+            .add_set(Set::map("ports", [Kind::Port]))
+            .add_set(Set::new("clients", [Kind::Address]).timeout(Duration::from_secs(9)));
         wanted.add_rule(Rule::new("a", [Statement::Counter])).add_rule(Rule::new("a", [Statement::Reject]));
         wanted.add_rule(Rule::new("b", [Statement::Counter]));
         wanted.add_elements("ports", [element(80), element(443)]);
@@ -138,7 +140,11 @@ mod tests {
         Existing {
             chains: wanted.chains.iter().map(|(name, (_, rules))| ((*name).to_owned(), prints(rules))).collect(),
             sets: wanted.sets.iter().map(|(name, set)| ((*name).to_owned(), Some((*set).clone()))).collect(),
-            elements: wanted.elements.iter().map(|(name, all)| ((*name).to_owned(), all.iter().copied().cloned().collect())).collect(),
+            elements: wanted
+                .elements
+                .iter()
+                .map(|(name, all)| ((*name).to_owned(), all.iter().copied().cloned().collect()))
+                .collect(),
         }
     }
 
@@ -148,7 +154,10 @@ mod tests {
         let difference = existing.difference(&wanted()).expect("sets of the same kind");
         let text = difference.change.to_string();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!((lines.as_slice(), difference.stale.iter().map(String::as_str).collect::<Vec<_>>()), (expected, stale.to_vec()));
+        assert_eq!(
+            (lines.as_slice(), difference.stale.iter().map(String::as_str).collect::<Vec<_>>()),
+            (expected, stale.to_vec())
+        );
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub const GET_ELEMENTS: u16 = 13;
 const DELETE_ELEMENTS: u16 = 14;
 pub const GET_GENERATION: u16 = 16;
 
+/// What becomes of packets that no rule of a base chain decides about.
+const ACCEPT: u32 = 1;
+
 const CREATE: u16 = 0x400;
 /// For rules: behind the ones there are.
 const APPEND: u16 = 0x800;
@@ -123,11 +126,11 @@ impl Encoder<'_> {
 
 fn write_chain(out: &mut Writer, chain: &Chain) {
     out.put_text(3, &chain.name);
-    if let Some((kind, hook, priority, policy)) = chain.base {
+    if let Some((kind, hook, priority)) = chain.base {
         out.nest(4, |inner| {
             inner.put_u32(1, hook as u32).put_u32(2, priority.cast_unsigned());
         });
-        out.put_u32(5, policy as u32).put_text(7, chain_type(kind));
+        out.put_u32(5, ACCEPT).put_text(7, chain_type(kind));
     }
     if !chain.comment.is_empty() {
         out.put(12, &comment(0, &chain.comment));
@@ -138,6 +141,5 @@ pub fn chain_type(kind: ChainType) -> &'static str {
     match kind {
         ChainType::Filter => "filter",
         ChainType::Nat => "nat",
-        ChainType::Route => "route",
     }
 }

@@ -54,7 +54,8 @@ pub fn existing(namespace: &NetNs, table: &str) -> io::Result<Option<Existing>> 
     found.sets = dump(namespace, table, None, GET_SET, named_set)?.into_iter().collect();
     let filled = found.sets.values().flatten().filter(|set| set.timeout.is_none());
     for set in filled {
-        let read = |list: Attributes<'_>| Some(list.nested(3)?.filter_map(|(_, one)| element(&set.key, Attributes(one))).collect());
+        let read =
+            |list: Attributes<'_>| Some(list.nested(3)?.filter_map(|(_, one)| element(&set.key, Attributes(one))).collect());
         let lists: Vec<Vec<Element>> = dump(namespace, table, Some(&set.name), GET_ELEMENTS, read)?;
         found.elements.insert(set.name.clone(), lists.concat());
     }

@@ -25,4 +25,4 @@ pub use difference::Difference;
 pub use existing::{Existing, existing, generation};
 pub use rule::{CtState, Field, Protocol, Rule, Spread, Statement, Test, Verdict};
 pub use set::{Datum, Element, Kind, Set};
-pub use transaction::{Chain, ChainType, Command, Hook, NftError, Policy, Transaction};
+pub use transaction::{Chain, ChainType, Command, Hook, NftError, Transaction};

@@ -20,28 +20,18 @@ pub enum Hook {
 pub enum ChainType {
     Filter,
     Nat,
-    Route,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum Policy {
-    Drop = 0,
-    #[default]
-    Accept = 1,
-}
-
-/// With a base, packets enter it by themselves; without, only by rules.
+/// With a base, packets enter it by themselves, and what no rule decides is accepted; without, only by rules.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Chain {
     pub name: String,
-    pub base: Option<(ChainType, Hook, i32, Policy)>,
+    pub base: Option<(ChainType, Hook, i32)>,
     pub comment: String,
 }
 
 impl Chain {
     /// Priorities as nft names them (linux/netfilter_ipv4.h).
-    pub const RAW: i32 = -300;
     pub const DSTNAT: i32 = -100;
     pub const FILTER: i32 = 0;
     pub const SRCNAT: i32 = 100;
@@ -50,9 +40,8 @@ impl Chain {
         Self { name: name.into(), base: None, comment: String::new() }
     }
 
-    /// What no rule decides is accepted.
     pub fn base(name: impl Into<String>, kind: ChainType, hook: Hook, priority: i32) -> Self {
-        Self { base: Some((kind, hook, priority, Policy::Accept)), ..Self::regular(name) }
+        Self { base: Some((kind, hook, priority)), ..Self::regular(name) }
     }
 
     pub fn comment(self, comment: impl Into<String>) -> Self {
