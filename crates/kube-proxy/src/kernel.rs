@@ -3,9 +3,15 @@
 use crate::change::{Change, removal};
 use crate::table::TABLE;
 use node_os::netns::NetNs;
-use node_os::nft::{self, Difference, NftError, Transaction};
+use node_os::nft::{Difference, NftError, Tables, Transaction};
 use std::collections::BTreeSet;
 use std::io;
+use std::time::Duration;
+
+/// As long as upstream leaves chains empty before it deletes them.
+const TIDY_AFTER: Duration = Duration::from_secs(1);
+/// Where Services change without a pause, chains are deleted all the same.
+const MANY_STALE: usize = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
@@ -20,6 +26,8 @@ enum Knowledge {
 
 pub struct Kernel {
     namespace: NetNs,
+    /// None before the first exchange, and after one that failed.
+    tables: Option<Tables>,
     knowledge: Knowledge,
     /// What the namespace's generation is if no other program has changed anything.
     generation: u32,
@@ -29,7 +37,7 @@ pub struct Kernel {
 
 impl Kernel {
     pub fn new(namespace: NetNs) -> Self {
-        Self { namespace, knowledge: Knowledge::Unknown, generation: 0, stale: BTreeSet::new() }
+        Self { namespace, tables: None, knowledge: Knowledge::Unknown, generation: 0, stale: BTreeSet::new() }
     }
 
     pub fn in_step(&self) -> bool {
@@ -41,7 +49,7 @@ impl Kernel {
         if !idle || !self.in_step() {
             return;
         }
-        match self.inside(nft::generation).await {
+        match self.ask(Tables::generation).await {
             Ok(generation) if generation == self.generation => {}
             Ok(_) => self.knowledge = Knowledge::Unknown,
             Err(error) => tracing::warn!(%error, "whether another program has changed tables"),
@@ -58,7 +66,7 @@ impl Kernel {
     /// Everything, from whatever there is.
     pub async fn make(&mut self, whole: Transaction) -> Result<(), NftError> {
         // Before the table is read, so that what happens meanwhile is noticed at the next check.
-        self.generation = self.inside(nft::generation).await.map_err(broken)?;
+        self.generation = self.ask(Tables::generation).await.map_err(broken)?;
         self.stale.clear();
         match self.difference(&whole).await.map_err(broken)? {
             Some(difference) => {
@@ -70,11 +78,11 @@ impl Kernel {
         }
     }
 
-    async fn difference(&self, whole: &Transaction) -> io::Result<Option<Difference>> {
+    async fn difference(&mut self, whole: &Transaction) -> io::Result<Option<Difference>> {
         if self.knowledge == Knowledge::Beyond {
             return Ok(None);
         }
-        let existing = self.inside(|namespace| nft::existing(namespace, TABLE)).await?;
+        let existing = self.ask(|tables| tables.existing(TABLE)).await?;
         Ok(existing.and_then(|existing| existing.difference(whole)))
     }
 
@@ -82,11 +90,22 @@ impl Kernel {
         self.knowledge = if_refused;
         self.commit(transaction).await?;
         self.knowledge = Knowledge::InStep;
+        Ok(())
+    }
+
+    /// Deletes chains that nothing leads to any more, unless there is something better to do. Says when to come again.
+    pub async fn tidy(&mut self, idle: bool) -> Option<Duration> {
+        if self.stale.is_empty() || !self.in_step() {
+            return None;
+        }
+        if !idle && self.stale.len() < MANY_STALE {
+            return Some(TIDY_AFTER);
+        }
         match self.commit(removal(&self.stale)).await {
             Ok(()) => self.stale.clear(),
             Err(error) => tracing::debug!(%error, "chains without rules stay until the next change"),
         }
-        Ok(())
+        None
     }
 
     async fn commit(&mut self, transaction: Transaction) -> Result<(), NftError> {
@@ -94,18 +113,22 @@ impl Kernel {
             return Ok(());
         }
         let commands = transaction.commands.len();
-        let namespace = self.namespace.clone();
-        let done = tokio::task::spawn_blocking(move || transaction.commit(&namespace)).await;
-        done.unwrap_or_else(|error| Err(broken(io::Error::other(error))))?;
+        self.ask(move |tables| Ok(tables.commit(&transaction))).await.map_err(broken)??;
         self.generation = self.generation.wrapping_add(1);
         tracing::debug!(commands, "the table has changed");
         Ok(())
     }
 
     /// Work that blocks while the kernel answers.
-    async fn inside<T: Send + 'static>(&self, work: impl FnOnce(&NetNs) -> io::Result<T> + Send + 'static) -> io::Result<T> {
-        let namespace = self.namespace.clone();
-        tokio::task::spawn_blocking(move || work(&namespace)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    async fn ask<T: Send + 'static>(&mut self, work: impl FnOnce(&Tables) -> io::Result<T> + Send + 'static) -> io::Result<T> {
+        let (namespace, known) = (self.namespace.clone(), self.tables.take());
+        let asked = tokio::task::spawn_blocking(move || {
+            let tables = known.map_or_else(|| Tables::open(&namespace), Ok)?;
+            work(&tables).map(|answer| (answer, tables))
+        });
+        let (answer, tables) = asked.await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        self.tables = Some(tables);
+        Ok(answer)
     }
 }
 

@@ -129,6 +129,7 @@ impl Pass {
             keys.extend(state.parts.set(&key, wanted, &mut change));
             self.follow(&key, seen.as_ref(), state, &mut served);
         }
+        let idle = change.is_empty();
         let applied = self.apply(state, change).await;
         self.progress.send_modify(|progress| {
             progress.in_step = applied.is_ok();
@@ -139,7 +140,8 @@ impl Pass {
             Error::Waiting(error.to_string())
         })?;
         self.forget(served).await;
-        Ok(Next::After(self.config.sync_period))
+        let tidy = state.kernel.tidy(idle).await;
+        Ok(Next::After(tidy.unwrap_or(self.config.sync_period)))
     }
 
     async fn apply(&self, state: &mut State, change: Change) -> Result<(), NftError> {

@@ -147,24 +147,25 @@ fn what_is_there_is_read_back_and_mended() {
         return;
     }
     let here = NetNs::current().expect("own");
-    assert_eq!(nft::existing(&here, TABLE).expect("read"), None);
+    let tables = nft::Tables::open(&here).expect("netlink");
+    assert_eq!(tables.existing(TABLE).expect("read"), None);
     everything().commit(&here).expect("taken");
-    let before = nft::generation(&here).expect("a number");
-    let whole = nft::existing(&here, TABLE).expect("read").expect("a table");
+    let before = tables.generation().expect("a number");
+    let whole = tables.existing(TABLE).expect("read").expect("a table");
     let difference = whole.difference(&everything()).expect("the same sets");
     assert!(difference.change.is_empty() && difference.stale.is_empty(), "{difference:?}");
     let mut spoiled = Transaction::new(TABLE);
     let chain = whole.chains.keys().find(|name| name.contains("web")).expect("a chain").clone();
     spoiled.flush_chain(&chain).add_chain(Chain::regular("old")).add_set(Set::new("older", [Kind::Port]));
     spoiled.commit(&here).expect("taken");
-    assert_eq!(nft::generation(&here).expect("a number"), before + 1);
-    let difference = nft::existing(&here, TABLE).expect("read").expect("a table").difference(&everything()).expect("sets");
+    assert_eq!(tables.generation().expect("a number"), before + 1);
+    let difference = tables.existing(TABLE).expect("read").expect("a table").difference(&everything()).expect("sets");
     assert_eq!(difference.stale.iter().collect::<Vec<_>>(), ["old"]);
     assert!(difference.change.to_string().starts_with(&format!("flush chain ip {TABLE} {chain}\n")), "{}", difference.change);
     difference.change.commit(&here).expect("taken");
     let mut removal = Transaction::new(TABLE);
     removal.delete_chain("old").commit(&here).expect("nothing leads to it");
-    assert_eq!(nft::existing(&here, TABLE).expect("read"), Some(whole));
+    assert_eq!(tables.existing(TABLE).expect("read"), Some(whole));
 }
 
 #[test]

@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Each packet of a try is the first of a connection of its own, as long as these last.
 const SOCKETS: usize = 128;
 const WRITERS: usize = 32;
+/// Between two tries: what a removal leaves to do is no part of the next one.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What one size has shown.
 struct Seen {
@@ -184,6 +186,7 @@ impl Tries<'_> {
         let (sockets, [first, second]) = (self.sockets()?, self.places);
         let address = create(&mut self.writer, &name, &[first], "UDP").await?;
         answered(self.sockets()?, address, vec![first], Instant::now()).await?;
+        tokio::time::sleep(PAUSE).await;
         let path = format!("{SLICES}/{name}-1");
         self.writer.exchange(Method::PUT, &path, slice(&name, &[second], "UDP")).await?;
         let took = answered(sockets, address, vec![second], Instant::now()).await?;
@@ -198,7 +201,9 @@ impl Tries<'_> {
 
     async fn remove(&mut self, name: &str) -> Result<()> {
         self.writer.exchange(Method::DELETE, &format!("{SERVICES}/{name}"), Bytes::new()).await?;
-        self.writer.exchange(Method::DELETE, &format!("{SLICES}/{name}-1"), Bytes::new()).await.map(drop)
+        self.writer.exchange(Method::DELETE, &format!("{SLICES}/{name}-1"), Bytes::new()).await?;
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
     }
 
     fn sockets(&self) -> Result<Vec<UdpSocket>> {

@@ -81,7 +81,7 @@ pub fn batch(subsystem: u16, messages: &[Message]) -> Vec<u8> {
     bytes
 }
 
-/// Lives for one exchange, so that no answer is left over for the next.
+/// For one exchange at a time.
 pub struct Socket(OwnedFd);
 
 impl Socket {
@@ -172,6 +172,8 @@ impl Socket {
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        // What an exchange that failed has left is no answer to this one.
+        while self.receive().is_ok_and(|left| left.is_some()) {}
         // A message has to fit the buffer whole; bookkeeping takes its part of it.
         setsockopt(&self.0, SndBufForce, &(bytes.len() * 2 + BUFFER))?;
         setsockopt(&self.0, RcvBufForce, &(bytes.len() + 16 * BUFFER))?;

@@ -1,8 +1,8 @@
 //! What the kernel says about a table: its chains, and what its rules have counted.
 
+use super::Tables;
 use super::elements::{note_of, text_of};
 use super::encode::{GET_CHAIN, GET_RULE};
-use super::existing::dump;
 use crate::netfilter::Attributes;
 use crate::netns::NetNs;
 use std::io;
@@ -18,7 +18,7 @@ pub struct RuleCounter {
 
 /// The counting rules of a table, in their order. No such table: none.
 pub fn counters(namespace: &NetNs, table: &str) -> io::Result<Vec<RuleCounter>> {
-    let rules = dump(namespace, table, None, GET_RULE, |rule| {
+    let rules = Tables::open(namespace)?.dump(table, None, GET_RULE, |rule| {
         let counter = rule.nested(4)?.find_map(|(_, expression)| counted(Attributes(expression)));
         let (bytes, packets) = counter?;
         let comment = rule.get(7).and_then(|notes| note_of(notes, 0)).map(text_of);
@@ -29,7 +29,7 @@ pub fn counters(namespace: &NetNs, table: &str) -> io::Result<Vec<RuleCounter>> 
 
 /// The names of a table's chains.
 pub fn chains(namespace: &NetNs, table: &str) -> io::Result<Vec<String>> {
-    dump(namespace, table, None, GET_CHAIN, |chain| chain.text(3))
+    Tables::open(namespace)?.dump(table, None, GET_CHAIN, |chain| chain.text(3))
 }
 
 /// Bytes and packets.

@@ -1,12 +1,10 @@
 //! What the kernel has of a table, read back: for whoever takes over what a process before it left.
 
 use super::elements::{NOTE_SET_COMMENT, kinds_of, note_of, read_key, text_of};
-use super::encode::{GET_CHAIN, GET_ELEMENTS, GET_GENERATION, GET_RULE, GET_SET, message};
+use super::encode::{GET_CHAIN, GET_ELEMENTS, GET_RULE, GET_SET};
 use super::expressions::read_verdict;
-use super::{Element, Kind, Rule, Set};
-use crate::netfilter::{Attributes, Socket, Writer};
-use crate::netns::NetNs;
-use nix::libc::ENOENT;
+use super::{Element, Kind, Rule, Set, Tables};
+use crate::netfilter::Attributes;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
@@ -37,53 +35,25 @@ pub fn fingerprint(rule: &Rule) -> u64 {
     bytes.fold(OFFSET, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 
-/// A number that grows by one with each transaction in the namespace, whoever's it is.
-pub fn generation(namespace: &NetNs) -> io::Result<u32> {
-    let read = |body: &[u8]| Attributes(body).u32(1);
-    let answer = Socket::open(namespace)?.ask(&message(GET_GENERATION, 0, Writer::default()), read)?;
-    answer.ok_or_else(|| io::Error::other("the kernel does not tell its generation"))
+impl Tables {
+    /// None: there is no such table.
+    pub fn existing(&self, table: &str) -> io::Result<Option<Existing>> {
+        let names = self.dump(table, None, GET_CHAIN, |chain| chain.text(3))?;
+        let mut found = Existing { chains: names.into_iter().map(|name| (name, Vec::new())).collect(), ..Existing::default() };
+        for (chain, print) in self.dump(table, None, GET_RULE, |rule| Some((rule.text(2)?, print_of(rule))))? {
+            found.chains.entry(chain).or_default().push(print);
+        }
+        found.sets = self.dump(table, None, GET_SET, named_set)?.into_iter().collect();
+        for set in found.sets.values().flatten().filter(|set| set.timeout.is_none()) {
+            let lists = self.dump(table, Some(&set.name), GET_ELEMENTS, |list| elements(set, list))?;
+            found.elements.insert(set.name.clone(), lists.concat());
+        }
+        Ok(if found.chains.is_empty() && found.sets.is_empty() { None } else { Some(found) })
+    }
 }
 
-/// None: there is no such table.
-pub fn existing(namespace: &NetNs, table: &str) -> io::Result<Option<Existing>> {
-    let names = dump(namespace, table, None, GET_CHAIN, |chain| chain.text(3))?;
-    let mut found = Existing { chains: names.into_iter().map(|name| (name, Vec::new())).collect(), ..Existing::default() };
-    for (chain, print) in dump(namespace, table, None, GET_RULE, |rule| Some((rule.text(2)?, print_of(rule))))? {
-        found.chains.entry(chain).or_default().push(print);
-    }
-    found.sets = dump(namespace, table, None, GET_SET, named_set)?.into_iter().collect();
-    let filled = found.sets.values().flatten().filter(|set| set.timeout.is_none());
-    for set in filled {
-        let read =
-            |list: Attributes<'_>| Some(list.nested(3)?.filter_map(|(_, one)| element(&set.key, Attributes(one))).collect());
-        let lists: Vec<Vec<Element>> = dump(namespace, table, Some(&set.name), GET_ELEMENTS, read)?;
-        found.elements.insert(set.name.clone(), lists.concat());
-    }
-    Ok(if found.chains.is_empty() && found.sets.is_empty() { None } else { Some(found) })
-}
-
-/// What the kernel says about the objects of a table. No such table: nothing.
-pub fn dump<T>(
-    namespace: &NetNs,
-    table: &str,
-    set: Option<&str>,
-    kind: u16,
-    read: impl Fn(Attributes<'_>) -> Option<T>,
-) -> io::Result<Vec<T>> {
-    let mut request = Writer::default();
-    request.put_text(1, table);
-    if let Some(set) = set {
-        request.put_text(2, set);
-    }
-    let ours = |_, body: &[u8]| {
-        let attributes = Attributes(body);
-        // Not every kernel filters chains by table.
-        if attributes.text(1).as_deref() == Some(table) { read(attributes) } else { None }
-    };
-    match Socket::open(namespace)?.dump(&message(kind, 0, request), ours) {
-        Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(Vec::new()),
-        other => other,
-    }
+fn elements(set: &Set, list: Attributes<'_>) -> Option<Vec<Element>> {
+    Some(list.nested(3)?.filter_map(|(_, one)| element(&set.key, Attributes(one))).collect())
 }
 
 fn print_of(rule: Attributes<'_>) -> Option<u64> {

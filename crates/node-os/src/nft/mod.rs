@@ -17,12 +17,14 @@ mod existing;
 mod expressions;
 mod rule;
 mod set;
+mod tables;
 mod text;
 mod transaction;
 
 pub use counters::{RuleCounter, chains, counters};
 pub use difference::Difference;
-pub use existing::{Existing, existing, generation};
+pub use existing::Existing;
 pub use rule::{CtState, Field, Protocol, Rule, Spread, Statement, Test, Verdict};
 pub use set::{Datum, Element, Kind, Set};
+pub use tables::Tables;
 pub use transaction::{Chain, ChainType, Command, Hook, NftError, Transaction};

@@ -1,8 +1,6 @@
 //! A list of changes to one table of family `ip`, taken whole or not at all.
 
-use super::encode;
-use super::{Element, Rule, Set};
-use crate::netfilter::Socket;
+use super::{Element, Rule, Set, Tables};
 use crate::netns::NetNs;
 use std::io;
 
@@ -145,12 +143,6 @@ impl Transaction {
 
     /// Blocks while the kernel works: a few milliseconds, seconds for tens of thousands of rules.
     pub fn commit(&self, namespace: &NetNs) -> Result<(), NftError> {
-        let transaction = |source| NftError { command: "transaction".into(), source };
-        let (messages, origins) = encode::messages(self);
-        let socket = Socket::open(namespace).map_err(transaction)?;
-        socket.batch(encode::SUBSYSTEM, &messages).map_err(|error| {
-            let command = error.message.and_then(|index| origins.get(index)).map(|index| self.words(*index));
-            NftError { command: command.unwrap_or_else(|| "transaction".into()), source: error.source }
-        })
+        Tables::open(namespace).map_err(|source| NftError { command: "transaction".into(), source })?.commit(self)
     }
 }
