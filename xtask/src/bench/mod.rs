@@ -1,15 +1,20 @@
 //! The numbers of SPECIFICATION.md: one run on one machine, the peer beside it under the same conditions.
 
+mod balancer;
 mod clusters;
 mod containers;
 mod etcd;
+mod events;
+mod field;
 mod http;
 mod idle;
 mod list;
 mod load;
 mod nodes;
 mod report;
+mod services;
 mod starts;
+mod traffic;
 mod watch;
 
 use crate::demo::{sandbox, service, world::World};
@@ -54,6 +59,8 @@ enum Phase {
     Watch,
     Etcd,
     Nodes,
+    Services,
+    Balancer,
     Pods,
 }
 
@@ -134,6 +141,12 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     if options.wants(Phase::Nodes) {
         nodes::measure(world, runtime, report)?;
         runtime.block_on(containers::beside_runc(world, report))?;
+    }
+    if options.wants(Phase::Services) {
+        services::measure(world, runtime, report)?;
+    }
+    if options.wants(Phase::Balancer) {
+        balancer::measure(world, runtime, length, report)?;
     }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }
