@@ -43,6 +43,9 @@ pub struct Network {
     /// Where programs on the host look names of load balancers up. None: nothing is written anywhere.
     pub hosts_file: Option<PathBuf>,
     pub clock: SharedClock,
+    /// Nothing is made on the host: interfaces are said to be in place as soon as they have their addresses, and load
+    /// balancers never are.
+    pub simulated: bool,
 }
 
 pub struct Agent {
@@ -61,7 +64,7 @@ impl Agent {
 
     /// Also makes VPCs.
     pub fn with_network(self, network: Network) -> Self {
-        Self { network: Some(network), ..self }
+        Self { realised: Realised::new(network.simulated), network: Some(network), ..self }
     }
 
     /// Starts with every record there is, then follows changes, until the runtime stops. Whoever notices that a control
@@ -89,14 +92,16 @@ impl Agent {
             hosts_file: network.hosts_file.clone(),
             clock: network.clock.clone(),
         };
-        LoadBalancers::run(self.client.clone(), balancing, informers, runtime);
+        if !network.simulated {
+            LoadBalancers::run(self.client.clone(), balancing, informers, runtime);
+        }
         let (client, realised) = (self.client.clone(), self.realised.clone());
         VpcControl::new(client, place, serving, realised, planes.clone(), informers).run(runtime);
     }
 
     /// The name of a control plane's namespace goes with it; whoever is inside keeps the rest a little longer.
     fn forget_namespace(&self, spec: &ControlPlaneSpec) -> Result<(), Error> {
-        let Some(network) = &self.network else { return Ok(()) };
+        let Some(network) = self.network.as_ref().filter(|network| !network.simulated) else { return Ok(()) };
         let namespace = names::control_plane(&network.instance, &spec.uid);
         node_os::netns::delete(&namespace).map_err(|error| Error::Waiting(error.to_string()))
     }

@@ -39,23 +39,57 @@ const WORKERS: usize = 1;
 /// What a control plane has in a VPC.
 #[derive(Clone, Debug)]
 pub struct PlaneNetwork {
-    /// Where its addresses are; it listens and dials there.
-    pub namespace: NetNs,
+    /// Where its addresses are; it listens and dials there. None: nowhere, the network is simulated.
+    pub namespace: Option<NetNs>,
     pub addresses: Vec<Ipv4Addr>,
 }
 
-/// The interfaces that this process has seen to be in place, by id: namespace of the owner and primary address.
+/// How networks come to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// By this kernel.
+    Kernel,
+    /// Not at all: what is complete is said to be there.
+    Simulated,
+    /// Not at all: the kernel does not allow it.
+    Forbidden,
+}
+
+impl Medium {
+    fn of(simulated: bool) -> Self {
+        if simulated {
+            return Self::Simulated;
+        }
+        match netns::permitted() {
+            Ok(()) => Self::Kernel,
+            Err(why) => {
+                tracing::warn!("clusters get no network, and instances cannot be launched: {why}");
+                Self::Forbidden
+            }
+        }
+    }
+}
+
+/// The interfaces that this process has seen to be in place.
 #[derive(Clone, Default)]
-pub struct Realised(Arc<Mutex<BTreeMap<String, (String, Ipv4Addr)>>>);
+pub struct Realised {
+    /// By id: namespace of the owner and primary address.
+    interfaces: Arc<Mutex<BTreeMap<String, (String, Ipv4Addr)>>>,
+    simulated: bool,
+}
 
 impl Realised {
+    pub fn new(simulated: bool) -> Self {
+        Self { interfaces: Arc::default(), simulated }
+    }
+
     /// The network of these interfaces, once all of them are in place.
     pub fn network(&self, interfaces: &[String]) -> Option<PlaneNetwork> {
-        let realised = self.0.lock();
+        let realised = self.interfaces.lock();
         let all: Option<Vec<&(String, Ipv4Addr)>> = interfaces.iter().map(|id| realised.get(id)).collect();
         let all = all.filter(|all| !all.is_empty())?;
         // A namespace that somebody removed meanwhile comes back with the next pass, which wakes the control plane.
-        let namespace = NetNs::named(&all[0].0).ok()?;
+        let namespace = if self.simulated { None } else { Some(NetNs::named(&all[0].0).ok()?) };
         Some(PlaneNetwork { namespace, addresses: all.iter().map(|(_, address)| *address).collect() })
     }
 }
@@ -75,8 +109,7 @@ pub struct VpcControl {
     serving: Arc<Serving>,
     /// Of control planes, which wait for their interfaces.
     waiting: Arc<Queue<ObjectKey>>,
-    /// Why nothing can be realised, if so.
-    permitted: Result<(), String>,
+    medium: Medium,
 }
 
 impl VpcControl {
@@ -88,10 +121,7 @@ impl VpcControl {
         waiting: Arc<Queue<ObjectKey>>,
         informers: &Informers,
     ) -> Self {
-        let permitted = netns::permitted();
-        if let Err(why) = &permitted {
-            tracing::warn!("clusters get no network, and instances cannot be launched: {why}");
-        }
+        let medium = Medium::of(realised.simulated);
         let caches = Caches {
             vpcs: informers.get(VPCS),
             subnets: informers.get(SUBNETS),
@@ -99,7 +129,7 @@ impl VpcControl {
             planes: informers.get(CONTROL_PLANES),
         };
         caches.interfaces.add_index(BY_VPC, |interface| vec![vpc_of(interface)]);
-        Self { client, place, realised, caches, serving, waiting, permitted }
+        Self { client, place, realised, caches, serving, waiting, medium }
     }
 
     pub fn run(self, runtime: &Runtime) {
@@ -126,6 +156,9 @@ impl VpcControl {
 
     /// Namespaces of ours that no record speaks of go; routers are looked at one by one.
     fn leftovers(&self) -> Result<Vec<String>, Error> {
+        if self.medium == Medium::Simulated {
+            return Ok(Vec::new());
+        }
         let prefix = names::prefix(&self.place.instance);
         let planes = self.caches.planes.all();
         let planes = planes.iter().map(|plane| names::control_plane(&self.place.instance, &plane.meta.uid));
@@ -151,7 +184,7 @@ impl VpcControl {
         let records = self.records(vpc);
         let wanted = records.wanted(vpc, &self.place);
         let mut failed = Vec::new();
-        if self.permitted.is_ok() {
+        if self.medium == Medium::Kernel {
             self.hold(&records, &wanted).await?;
             failed = self.realise(vpc, &records, &wanted).await.map_err(waiting)?;
         }
@@ -209,7 +242,7 @@ impl VpcControl {
     async fn tell(&self, records: &Records, wanted: &Wanted, failed: &[(String, String)]) -> Result<(), Error> {
         for doc in &records.interfaces {
             let link = link_of(doc);
-            let works = self.permitted.is_ok() && !failed.iter().any(|(name, _)| *name == link);
+            let works = self.medium != Medium::Forbidden && !failed.iter().any(|(name, _)| *name == link);
             let ready = works && wanted.has(doc);
             if !is_balancers(doc) {
                 self.note(doc, wanted.interfaces.get(&link).filter(|_| ready));
@@ -235,7 +268,7 @@ impl VpcControl {
     fn note(&self, doc: &Doc, ready: Option<&Interface>) {
         let id = text(doc, "/spec/networkInterfaceId");
         let now = ready.map(|interface| (interface.owner.clone(), interface.primary));
-        let mut realised = self.realised.0.lock();
+        let mut realised = self.realised.interfaces.lock();
         if realised.get(id) == now.as_ref() {
             return;
         }
