@@ -112,7 +112,7 @@ impl Factory {
         self.running.lock().await.insert(spec.uid.clone(), running.clone());
         // Only now: a control plane that has already ended must be found, so that it is taken out.
         self.watch_over(spec, running.plane.clone());
-        self.node_changes.tell(&spec.cluster_uid);
+        self.node_changes.tell(&spec.cluster_uid, None);
         self.started.send_replace(());
         Ok(running)
     }
