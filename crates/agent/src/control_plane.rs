@@ -2,7 +2,7 @@
 
 use crate::load_balancers::{self, LoadBalancers};
 use crate::plan::{ControlPlaneSpec, Step, failed, plan, ready, released};
-use crate::vpc::{Place, PlaneNetwork, Realised, Serving, VpcControl, VpcServices, names};
+use crate::vpc::{Place, PlaneNetwork, Realised, Serving, SimulatedVpc, VpcControl, VpcServices, names};
 use client::{Client, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, Reason, Status};
@@ -64,7 +64,7 @@ impl Agent {
 
     /// Also makes VPCs.
     pub fn with_network(self, network: Network) -> Self {
-        Self { realised: Realised::new(network.simulated), network: Some(network), ..self }
+        Self { network: Some(network), ..self }
     }
 
     /// Starts with every record there is, then follows changes, until the runtime stops. Whoever notices that a control
@@ -85,6 +85,10 @@ impl Agent {
 
     fn networks(&self, network: &Network, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) {
         let place = Place { host: self.host.clone(), instance: network.instance.clone(), region: network.region.clone() };
+        let (client, realised) = (self.client.clone(), self.realised.clone());
+        if network.simulated {
+            return SimulatedVpc { client, place, realised, waiting: planes.clone() }.run(informers, runtime);
+        }
         let serving = Arc::new(Serving::new(network.services.clone(), runtime));
         let balancing = load_balancers::Config {
             place: place.clone(),
@@ -92,10 +96,7 @@ impl Agent {
             hosts_file: network.hosts_file.clone(),
             clock: network.clock.clone(),
         };
-        if !network.simulated {
-            LoadBalancers::run(self.client.clone(), balancing, informers, runtime);
-        }
-        let (client, realised) = (self.client.clone(), self.realised.clone());
+        LoadBalancers::run(self.client.clone(), balancing, informers, runtime);
         VpcControl::new(client, place, serving, realised, planes.clone(), informers).run(runtime);
     }
 

@@ -40,8 +40,7 @@ impl Machines for SimulatedInstances {
     }
 
     async fn start(&self, launch: Launch) -> std::result::Result<(), String> {
-        let metadata = (launch.metadata)().ok_or("the instance's record is not there")?;
-        let identity = identity(&metadata)?;
+        let identity = identity(&launch.metadata)?;
         let stop = self.runtime.stop.child_token();
         if self.running.lock().contains_key(&launch.id) {
             return Ok(());
@@ -49,7 +48,7 @@ impl Machines for SimulatedInstances {
         self.running.lock().insert(launch.id.clone(), stop.clone());
         let joining = Joining { factory: self.factory.clone(), fleet: self.fleet.clone(), running: self.running.clone() };
         self.runtime.tasks.spawn(async move {
-            let joined = stop.run_until_cancelled(joining.join(&launch.machine, &metadata, &identity)).await;
+            let joined = stop.run_until_cancelled(joining.join(&launch.machine, &launch.metadata, &identity)).await;
             if let Some(Err(why)) = joined {
                 tracing::warn!(instance = launch.id, why, "a simulated instance joins no cluster");
             }

@@ -102,8 +102,9 @@ impl Instances {
         let kind = record["spec"]["instanceType"].as_str().unwrap_or_default();
         let machine = (self.config.machine)(kind).ok_or_else(|| format!("there is no instance type {kind:?}"))?;
         let (records, at) = (self.records.clone(), (namespace.to_owned(), id.to_owned()));
-        let metadata = Arc::new(move || records.metadata(&at.0, &at.1));
-        self.config.machines.start(Launch { id: id.to_owned(), machine, metadata }).await
+        let source = Arc::new(move || records.metadata(&at.0, &at.1));
+        let metadata = self.records.describe(namespace, record);
+        self.config.machines.start(Launch { id: id.to_owned(), machine, metadata, source }).await
     }
 
     async fn say(

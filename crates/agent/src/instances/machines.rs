@@ -1,15 +1,16 @@
 //! What instances are made of: the border behind which they are real or simulated.
 
 use super::node_file::Machine;
-use crate::imds::MetadataSource;
+use crate::imds::{Metadata, MetadataSource};
 use std::io;
 
 /// An instance that is to run.
 pub struct Launch {
     pub id: String,
     pub machine: Machine,
-    /// What EC2 says of it now.
-    pub metadata: MetadataSource,
+    pub metadata: Metadata,
+    /// What EC2 says of it later.
+    pub source: MetadataSource,
 }
 
 #[async_trait::async_trait]

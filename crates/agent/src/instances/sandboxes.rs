@@ -70,7 +70,7 @@ impl Machines for Sandboxes {
         let made = sandbox.clone();
         let made = tokio::task::spawn_blocking(move || made.create(&file)).await.map_err(|e| e.to_string())?;
         made.map_err(|e| format!("the instance's sandbox cannot be made: {e}"))?;
-        let imds = Imds::new(launch.metadata, self.config.credentials.clone(), self.config.clock.clone())?;
+        let imds = Imds::new(launch.source, self.config.credentials.clone(), self.config.clock.clone())?;
         let images = ImageServer::new(self.config.images.clone());
         let services = Services { imds, images };
         let started = keep(sandbox, self.config.program.clone(), &network, services, &self.runtime).await;

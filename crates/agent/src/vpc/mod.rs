@@ -6,10 +6,12 @@ pub mod names;
 mod plan;
 mod records;
 mod services;
+mod simulated;
 
 pub use records::{FINALIZER, Place};
 pub(crate) use records::{addresses, is_deleting, text};
 pub use services::{Serving, VpcServices};
+pub(crate) use simulated::SimulatedVpc;
 
 use crate::control_plane::CONTROL_PLANES;
 use client::{Client, Resource};
@@ -44,53 +46,40 @@ pub struct PlaneNetwork {
     pub addresses: Vec<Ipv4Addr>,
 }
 
-/// How networks come to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Medium {
-    /// By this kernel.
-    Kernel,
-    /// Not at all: what is complete is said to be there.
-    Simulated,
-    /// Not at all: the kernel does not allow it.
-    Forbidden,
-}
-
-impl Medium {
-    fn of(simulated: bool) -> Self {
-        if simulated {
-            return Self::Simulated;
-        }
-        match netns::permitted() {
-            Ok(()) => Self::Kernel,
-            Err(why) => {
-                tracing::warn!("clusters get no network, and instances cannot be launched: {why}");
-                Self::Forbidden
-            }
-        }
-    }
-}
-
 /// The interfaces that this process has seen to be in place.
 #[derive(Clone, Default)]
-pub struct Realised {
-    /// By id: namespace of the owner and primary address.
-    interfaces: Arc<Mutex<BTreeMap<String, (String, Ipv4Addr)>>>,
-    simulated: bool,
+pub struct Realised(Arc<Mutex<BTreeMap<String, Spot>>>);
+
+/// Where an interface is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spot {
+    /// The namespace of whom it belongs to. None: its network is simulated.
+    namespace: Option<String>,
+    primary: Ipv4Addr,
 }
 
 impl Realised {
-    pub fn new(simulated: bool) -> Self {
-        Self { interfaces: Arc::default(), simulated }
-    }
-
     /// The network of these interfaces, once all of them are in place.
     pub fn network(&self, interfaces: &[String]) -> Option<PlaneNetwork> {
-        let realised = self.interfaces.lock();
-        let all: Option<Vec<&(String, Ipv4Addr)>> = interfaces.iter().map(|id| realised.get(id)).collect();
+        let realised = self.0.lock();
+        let all: Option<Vec<&Spot>> = interfaces.iter().map(|id| realised.get(id)).collect();
         let all = all.filter(|all| !all.is_empty())?;
         // A namespace that somebody removed meanwhile comes back with the next pass, which wakes the control plane.
-        let namespace = if self.simulated { None } else { Some(NetNs::named(&all[0].0).ok()?) };
-        Some(PlaneNetwork { namespace, addresses: all.iter().map(|(_, address)| *address).collect() })
+        let namespace = all[0].namespace.as_deref().map(NetNs::named).transpose().ok()?;
+        Some(PlaneNetwork { namespace, addresses: all.iter().map(|spot| spot.primary).collect() })
+    }
+
+    /// Takes down what has been seen of an interface. The control plane that it belongs to hears of every change.
+    fn note(&self, interface: &Doc, now: Option<Spot>, waiting: &Queue<ObjectKey>) {
+        let id = text(interface, "/spec/networkInterfaceId");
+        let before = match &now {
+            Some(spot) => self.0.lock().insert(id.to_owned(), spot.clone()),
+            None => self.0.lock().remove(id),
+        };
+        let plane = text(interface, "/spec/attachment/controlPlane");
+        if before != now && !plane.is_empty() {
+            waiting.add(ObjectKey::new(text(interface, "/metadata/namespace"), plane));
+        }
     }
 }
 
@@ -109,7 +98,8 @@ pub struct VpcControl {
     serving: Arc<Serving>,
     /// Of control planes, which wait for their interfaces.
     waiting: Arc<Queue<ObjectKey>>,
-    medium: Medium,
+    /// Why nothing can be realised, if so.
+    permitted: Result<(), String>,
 }
 
 impl VpcControl {
@@ -121,7 +111,10 @@ impl VpcControl {
         waiting: Arc<Queue<ObjectKey>>,
         informers: &Informers,
     ) -> Self {
-        let medium = Medium::of(realised.simulated);
+        let permitted = netns::permitted();
+        if let Err(why) = &permitted {
+            tracing::warn!("clusters get no network, and instances cannot be launched: {why}");
+        }
         let caches = Caches {
             vpcs: informers.get(VPCS),
             subnets: informers.get(SUBNETS),
@@ -129,7 +122,7 @@ impl VpcControl {
             planes: informers.get(CONTROL_PLANES),
         };
         caches.interfaces.add_index(BY_VPC, |interface| vec![vpc_of(interface)]);
-        Self { client, place, realised, caches, serving, waiting, medium }
+        Self { client, place, realised, caches, serving, waiting, permitted }
     }
 
     pub fn run(self, runtime: &Runtime) {
@@ -156,9 +149,6 @@ impl VpcControl {
 
     /// Namespaces of ours that no record speaks of go; routers are looked at one by one.
     fn leftovers(&self) -> Result<Vec<String>, Error> {
-        if self.medium == Medium::Simulated {
-            return Ok(Vec::new());
-        }
         let prefix = names::prefix(&self.place.instance);
         let planes = self.caches.planes.all();
         let planes = planes.iter().map(|plane| names::control_plane(&self.place.instance, &plane.meta.uid));
@@ -184,7 +174,7 @@ impl VpcControl {
         let records = self.records(vpc);
         let wanted = records.wanted(vpc, &self.place);
         let mut failed = Vec::new();
-        if self.medium == Medium::Kernel {
+        if self.permitted.is_ok() {
             self.hold(&records, &wanted).await?;
             failed = self.realise(vpc, &records, &wanted).await.map_err(waiting)?;
         }
@@ -242,7 +232,7 @@ impl VpcControl {
     async fn tell(&self, records: &Records, wanted: &Wanted, failed: &[(String, String)]) -> Result<(), Error> {
         for doc in &records.interfaces {
             let link = link_of(doc);
-            let works = self.medium != Medium::Forbidden && !failed.iter().any(|(name, _)| *name == link);
+            let works = self.permitted.is_ok() && !failed.iter().any(|(name, _)| *name == link);
             let ready = works && wanted.has(doc);
             if !is_balancers(doc) {
                 self.note(doc, wanted.interfaces.get(&link).filter(|_| ready));
@@ -264,23 +254,9 @@ impl VpcControl {
         Ok(())
     }
 
-    /// Remembers what this process has seen in place. The control plane of an interface hears of every change.
     fn note(&self, doc: &Doc, ready: Option<&Interface>) {
-        let id = text(doc, "/spec/networkInterfaceId");
-        let now = ready.map(|interface| (interface.owner.clone(), interface.primary));
-        let mut realised = self.realised.interfaces.lock();
-        if realised.get(id) == now.as_ref() {
-            return;
-        }
-        match now {
-            Some(now) => drop(realised.insert(id.to_owned(), now)),
-            None => drop(realised.remove(id)),
-        }
-        drop(realised);
-        let plane = text(doc, "/spec/attachment/controlPlane");
-        if !plane.is_empty() {
-            self.waiting.add(ObjectKey::new(text(doc, "/metadata/namespace"), plane));
-        }
+        let spot = |interface: &Interface| Spot { namespace: Some(interface.owner.clone()), primary: interface.primary };
+        self.realised.note(doc, ready.map(spot), &self.waiting);
     }
 
     async fn patch_metadata(&self, doc: &Doc, mut metadata: Doc) -> Result<(), Error> {

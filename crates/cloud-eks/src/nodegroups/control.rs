@@ -51,8 +51,12 @@ pub trait ClusterNodes: Send + Sync + 'static {
     fn subscribe(&self, hear: Hear);
 }
 
-/// Node groups that are looked at side by side; a pass mostly waits for the store.
-const WORKERS: usize = 4;
+/// Node groups that are looked at side by side; a pass mostly waits for the store, or rests.
+const WORKERS: usize = 16;
+/// A pass takes longer the more instances there are, and the more there are the more often something changes. Resting in
+/// proportion keeps a group that starts by the hundreds from being looked at all the time.
+const REST_PER_INSTANCE: Duration = Duration::from_millis(2);
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Node groups by the uid of their cluster.
 const BY_CLUSTER: &str = "eks-cluster";
 /// How long pods have to leave a node, as on EKS.
@@ -107,6 +111,9 @@ impl NodegroupControl {
                 wait = Some(wait.map_or(seconds, |known| known.min(seconds)));
             }
         }
+        let instances = u32::try_from(seen.instances.len()).unwrap_or(u32::MAX);
+        // What changes meanwhile is looked at afterwards, all at once.
+        tokio::time::sleep(REST_PER_INSTANCE.saturating_mul(instances).min(LONGEST_REST)).await;
         Ok(wait.map_or(Next::OnChange, |seconds| Next::After(Duration::from_secs(seconds))))
     }
 
