@@ -1,7 +1,7 @@
 //! What a story needs of a cluster, be it simulated or real.
 
 use crate::seen::Seen;
-use client::{Client, DeleteOptions, Options, Resource};
+use client::{Client, Options, Resource};
 use meta::{Doc, Object, Reason};
 use serde_json::json;
 use std::sync::Arc;
@@ -76,10 +76,6 @@ pub trait Acts: Stage {
         let options = Options { field_selector: format!("spec.nodeName={node}"), ..Options::default() };
         let pods = self.admin().list(PODS, NS, options).await.expect("a list").items;
         pods.iter().filter(|pod| !pod.meta.is_deleting()).map(|pod| pod.meta.name.to_string()).collect()
-    }
-
-    async fn delete(&self, resource: Resource, name: &str) {
-        self.admin().delete(resource, NS, name, DeleteOptions::default()).await.expect("a deletion");
     }
 }
 

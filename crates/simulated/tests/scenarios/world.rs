@@ -2,7 +2,7 @@
 
 use crate::fuse::Fuse;
 use crate::quiet_store::QuietStore;
-use crate::stage::{Acts, NODES, NS, Stage, condition};
+use crate::stage::{Acts, NODES, Stage, condition};
 use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::{Issuer, SigningKey};
@@ -188,9 +188,5 @@ impl World {
     /// Waits in simulated time.
     pub async fn pass(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-    }
-
-    pub fn namespace(&self) -> &'static str {
-        NS
     }
 }
