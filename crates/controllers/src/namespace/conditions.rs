@@ -106,6 +106,7 @@ mod tests {
             failures: vec!["b failed".into(), "a failed".into()],
             remaining: [(GroupResource::new("", "pods"), 2), (GroupResource::new("apps", "deployments"), 1)].into(),
             finalizers: [("x.example/hold".to_owned(), 3)].into(),
+            ..Outcome::default()
         };
         let all_well = "False ContentRemoved: All content successfully removed";
         for (at, well, ill) in [
