@@ -3,12 +3,14 @@
 mod clusters;
 mod containers;
 mod etcd;
+mod follow;
 mod http;
 mod idle;
 mod list;
 mod load;
 mod nodes;
 mod report;
+mod simulated;
 mod starts;
 mod watch;
 
@@ -54,6 +56,8 @@ enum Phase {
     Watch,
     Etcd,
     Nodes,
+    Scheduler,
+    Rollout,
     Pods,
 }
 
@@ -134,6 +138,10 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     if options.wants(Phase::Nodes) {
         nodes::measure(world, runtime, report)?;
         runtime.block_on(containers::beside_runc(world, report))?;
+    }
+    let simulated: Vec<Phase> = [Phase::Scheduler, Phase::Rollout].into_iter().filter(|phase| options.wants(*phase)).collect();
+    if !simulated.is_empty() {
+        simulated::measure(world, runtime, &simulated, report)?;
     }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }

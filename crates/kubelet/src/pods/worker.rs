@@ -195,7 +195,8 @@ impl Worker {
                 self.cx.events.pod(&self.pod, Warning, reason_of(&failure.reason), failure.message.clone());
                 let message = format!("Pod was rejected: {}", failure.message);
                 let shown = Failure { message, ..failure };
-                self.cx.statuses.set(&self.pod, status::rejected(&self.pod, &shown, self.cx.clock.now()));
+                let status = status::rejected(&self.pod, &shown, self.cx.clock.now());
+                self.cx.statuses.set(&self.pod, Arc::new(status));
                 self.life = Life::Ended;
                 Pass::Again
             }
@@ -307,13 +308,13 @@ impl Worker {
             known: &known,
             now: self.cx.clock.now(),
         };
-        let status = status::generate(&facts);
+        let status = Arc::new(status::generate(&facts));
         self.conditions = status::known_conditions(&status).to_vec();
         self.show(status.clone());
         self.cx.statuses.set(&self.pod, status);
     }
 
-    pub(super) fn show(&self, status: Doc) {
+    pub(super) fn show(&self, status: Arc<Doc>) {
         self.cx.shown.put(ShownPod { pod: self.pod.clone(), status, observed: self.observed.clone() });
     }
 }
