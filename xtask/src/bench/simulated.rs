@@ -79,19 +79,21 @@ pub fn measure(world: &mut World, runtime: &Runtime, phases: &[Phase], report: &
         join(world, there, nodes, report)?;
         there = nodes;
         let target = clusters::target(world, CLUSTER)?;
-        if phases.contains(&Phase::Rollout) && nodes == SIZES[SIZES.len() - 1].0 {
-            at_rest(world, nodes, report)?;
-            runtime.block_on(rollout(world, &target, nodes, report))?;
-        }
         if phases.contains(&Phase::Scheduler) {
             let mut measured = [0.0; SHAPES.len()];
             for (shape, rate) in SHAPES.iter().zip(&mut measured) {
                 *rate = runtime.block_on(place(world, &target, shape, nodes, pods, report))?;
+                runtime.block_on(clear(&target, shape, nodes))?;
             }
             rates.push(measured);
         }
     }
     growth(&rates, report);
+    if phases.contains(&Phase::Rollout) {
+        let target = clusters::target(world, CLUSTER)?;
+        at_rest(world, there, report)?;
+        runtime.block_on(rollout(world, &target, there, report))?;
+    }
     Ok(())
 }
 
@@ -107,7 +109,11 @@ fn join(world: &mut World, there: usize, wanted: usize, report: &mut Report) -> 
     let printed = world.ok(&line)?.stdout;
     let took: f64 = printed.trim().parse().map_err(|_| Failure("clusters.py prints how long it took".into()))?;
     let rate = (wanted - there) as f64 / took;
-    report.add(format!("simulated nodes, {there} to {wanted}: CreateNodegroup to ACTIVE"), "-", format!("{took:.1} s, {rate:.0} nodes/s"));
+    report.add(
+        format!("simulated nodes, {there} to {wanted}: CreateNodegroup to ACTIVE"),
+        "-",
+        format!("{took:.1} s, {rate:.0} nodes/s"),
+    );
     Ok(())
 }
 
@@ -164,9 +170,10 @@ async fn place(
     pods: usize,
     report: &mut Report,
 ) -> Result<f64> {
-    let run = format!("{}-{nodes}", shape.name.replace(' ', "-"));
+    let run = run_of(shape, nodes);
     let path = format!("{}/pods", namespace_path());
-    let mut bound = Follow::open(target, &format!("{path}?watch=true&fieldSelector=spec.nodeName%21%3D&labelSelector=run%3D{run}")).await?;
+    let mut bound =
+        Follow::open(target, &format!("{path}?watch=true&fieldSelector=spec.nodeName%21%3D&labelSelector=run%3D{run}")).await?;
     let pid = service::only_pid(world)?;
     let (started, before) = (Instant::now(), procfs::cpu_seconds(pid).ok_or("the service is gone")?);
     let creating = create(target, &path, &run, shape, pods);
@@ -178,9 +185,36 @@ async fn place(
     report.add(
         format!("scheduler, {nodes} simulated nodes, {pods} pods, {}", shape.name),
         shape.goal,
-        format!("{rate:.0} pods/s (created at {:.0}/s), {:.2} ms CPU for each", pods as f64 / created.as_secs_f64(), spent * 1000.0 / pods as f64),
+        format!(
+            "{rate:.0} pods/s (created at {:.0}/s), {:.2} ms CPU for each",
+            pods as f64 / created.as_secs_f64(),
+            spent * 1000.0 / pods as f64
+        ),
     );
     Ok(rate)
+}
+
+/// Until its pods are gone.
+async fn clear(target: &Target, shape: &Shape, nodes: usize) -> Result<()> {
+    let path = format!("{}/pods?labelSelector=run%3D{}", namespace_path(), run_of(shape, nodes));
+    let mut connection = target.connect().await?;
+    connection.exchange(Method::DELETE, &path, Bytes::new()).await?;
+    let give_up = Instant::now() + Duration::from_secs(120);
+    loop {
+        let left = connection.exchange(Method::GET, &format!("{path}&limit=1"), Bytes::new()).await?;
+        let left: Value = serde_json::from_slice(&left).map_err(|error| Failure(error.to_string()))?;
+        if left["items"].as_array().is_some_and(Vec::is_empty) {
+            return Ok(());
+        }
+        if Instant::now() > give_up {
+            return Err(Failure(format!("pods of {path} are still there")));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn run_of(shape: &Shape, nodes: usize) -> String {
+    format!("{}-{nodes}", shape.name.replace(' ', "-"))
 }
 
 async fn create(target: &Target, path: &str, run: &str, shape: &'static Shape, pods: usize) -> Result<Duration> {

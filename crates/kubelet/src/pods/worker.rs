@@ -247,11 +247,7 @@ impl Worker {
     }
 
     async fn list(&mut self) -> Result<()> {
-        let uid = self.pod.uid();
-        let mut sandboxes = self.cx.runtime.list_sandboxes().await?;
-        sandboxes.retain(|sandbox| sandbox.config.pod_uid == uid);
-        let mut containers = self.cx.runtime.list_containers().await?;
-        containers.retain(|container| sandboxes.iter().any(|sandbox| sandbox.config.id == container.sandbox_id));
+        let (sandboxes, containers) = self.cx.runtime.list_pod(self.pod.uid()).await?;
         let addresses = std::mem::take(&mut self.observed.addresses);
         let before = self.observed.ready_sandbox().map(|sandbox| sandbox.config.id.clone());
         self.observed = Observed::new(sandboxes, containers);

@@ -76,8 +76,7 @@ impl StatusWriter {
             delete: false,
         };
         let mut state = self.state.lock();
-        let overruled =
-            |written: &Written| pod.resource_version() > written.revision && !agrees(pod.status(), &written.status);
+        let overruled = |written: &Written| pod.resource_version() > written.revision && !agrees(pod.status(), &written.status);
         if state.written.get(pod.uid()).is_some_and(overruled) {
             state.written.remove(pod.uid());
         }
