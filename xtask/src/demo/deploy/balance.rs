@@ -112,7 +112,9 @@ pub fn way(world: &mut World) -> Result<()> {
 /// Packets that the rules or elements with this text have seen, in the network namespace of a VPC or an instance.
 fn counted(world: &mut World, namespace: &str, table: &str, text: &str) -> Result<u64> {
     let here = format!("$(ip netns list | grep -oE 'ph-[0-9a-z-]*{namespace}')");
-    let rules = world.ok(&format!("ip netns exec {here} nft list table ip {table} | tr , '\\n' | grep counter | grep -E '{text}'"))?.stdout;
+    let rules = world
+        .ok(&format!("ip netns exec {here} nft list table ip {table} | tr , '\\n' | grep counter | grep -E '{text}'"))?
+        .stdout;
     let packets = rules.split_whitespace().zip(rules.split_whitespace().skip(1)).filter(|(word, _)| *word == "packets");
     Ok(packets.filter_map(|(_, number)| number.parse::<u64>().ok()).sum())
 }
