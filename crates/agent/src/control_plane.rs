@@ -2,7 +2,7 @@
 
 use crate::load_balancers::{self, LoadBalancers};
 use crate::plan::{ControlPlaneSpec, Step, failed, plan, ready, released};
-use crate::vpc::{Place, PlaneNetwork, Realised, Serving, VpcControl, VpcServices, names};
+use crate::vpc::{Place, PlaneNetwork, Realised, Serving, SimulatedVpc, VpcControl, VpcServices, names};
 use client::{Client, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, Reason, Status};
@@ -43,6 +43,9 @@ pub struct Network {
     /// Where programs on the host look names of load balancers up. None: nothing is written anywhere.
     pub hosts_file: Option<PathBuf>,
     pub clock: SharedClock,
+    /// Nothing is made on the host: interfaces are said to be in place as soon as they have their addresses, and load
+    /// balancers never are.
+    pub simulated: bool,
 }
 
 pub struct Agent {
@@ -82,6 +85,10 @@ impl Agent {
 
     fn networks(&self, network: &Network, informers: &Informers, runtime: &Runtime, planes: &Arc<Queue<ObjectKey>>) {
         let place = Place { host: self.host.clone(), instance: network.instance.clone(), region: network.region.clone() };
+        let (client, realised) = (self.client.clone(), self.realised.clone());
+        if network.simulated {
+            return SimulatedVpc { client, place, realised, waiting: planes.clone() }.run(informers, runtime);
+        }
         let serving = Arc::new(Serving::new(network.services.clone(), runtime));
         let balancing = load_balancers::Config {
             place: place.clone(),
@@ -90,13 +97,12 @@ impl Agent {
             clock: network.clock.clone(),
         };
         LoadBalancers::run(self.client.clone(), balancing, informers, runtime);
-        let (client, realised) = (self.client.clone(), self.realised.clone());
         VpcControl::new(client, place, serving, realised, planes.clone(), informers).run(runtime);
     }
 
     /// The name of a control plane's namespace goes with it; whoever is inside keeps the rest a little longer.
     fn forget_namespace(&self, spec: &ControlPlaneSpec) -> Result<(), Error> {
-        let Some(network) = &self.network else { return Ok(()) };
+        let Some(network) = self.network.as_ref().filter(|network| !network.simulated) else { return Ok(()) };
         let namespace = names::control_plane(&network.instance, &spec.uid);
         node_os::netns::delete(&namespace).map_err(|error| Error::Waiting(error.to_string()))
     }

@@ -23,7 +23,7 @@ mod versions;
 
 pub use access_policies::ACCESS_POLICIES;
 pub use control::{ClusterControl, ReadyProbe};
-pub use nodegroups::{ClusterNodes, NodeView, NodegroupControl, NodegroupStatus};
+pub use nodegroups::{ClusterNodes, Hear, NodeView, NodegroupControl, NodegroupStatus};
 pub use records::{ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, NODEGROUP_LABEL, NODEGROUPS, UPDATES, records};
 pub use service::{Config, Eks};
 pub use states::{ClusterStatus, ControlPlanePhase};

@@ -11,7 +11,7 @@ use crate::management::CONTROL_PLANE_KEYS;
 use crate::nodes::{self, FollowedNodes, NodeChanges};
 use crate::plane_network::{LateNetwork, Presence};
 use agent::{ControlPlaneFactory, ControlPlaneSpec, Endpoint, PlaneNetwork};
-use apiserver::Published;
+use apiserver::{ApiServer, Published};
 use aws_wire::token::Hosts;
 use client::{Client, DeleteOptions};
 use controllers::KindFacts;
@@ -24,7 +24,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use storage::Engine;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// Where HTTPS is expected; the other where a user may not listen there.
 const PORTS: [u16; 2] = [443, 6443];
@@ -49,6 +49,8 @@ pub struct Factory {
     pub running: Arc<Mutex<HashMap<String, Running>>>,
     pub agent: LateQueue,
     pub node_changes: Arc<NodeChanges>,
+    /// Tells that a control plane has started.
+    pub started: watch::Sender<()>,
     pub runtime: Runtime,
 }
 
@@ -110,8 +112,28 @@ impl Factory {
         self.running.lock().await.insert(spec.uid.clone(), running.clone());
         // Only now: a control plane that has already ended must be found, so that it is taken out.
         self.watch_over(spec, running.plane.clone());
-        self.node_changes.tell(&spec.cluster_uid);
+        self.node_changes.tell(&spec.cluster_uid, None);
+        self.started.send_replace(());
         Ok(running)
+    }
+
+    /// The server that a client trusts who trusts this authority: every control plane has one of its own.
+    pub async fn server_of(&self, authority_pem: &str) -> Option<Arc<ApiServer>> {
+        let running = self.running.lock().await;
+        let own = |running: &&Running| running.endpoint.certificate_authority_pem == authority_pem;
+        running.values().find(own).map(|running| running.plane.server.clone())
+    }
+
+    /// The version that it says it has, once it runs.
+    pub async fn version_of(&self, authority_pem: &str) -> String {
+        let mut started = self.started.subscribe();
+        loop {
+            if let Some(server) = self.server_of(authority_pem).await {
+                return server.config().git_version.clone();
+            }
+            // The sender is this factory's own.
+            drop(started.changed().await);
+        }
     }
 
     /// A control plane that ends by itself, by a panic for instance, is started again by the agent. Others go on.

@@ -38,12 +38,21 @@ impl InstanceCredentials for RoleSessions {
 
 /// The type's hardware, as far as this host has it.
 pub fn machine(kind: &str) -> Option<Machine> {
-    let kind = InstanceType::find(kind)?;
-    let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let full = full_machine(kind)?;
     let cpus = std::thread::available_parallelism().map_or(u32::MAX, |count| narrow(count.get() as u64));
+    Some(Machine { vcpus: full.vcpus.min(cpus), memory_bytes: full.memory_bytes.min(host_memory()), ..full })
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The type's hardware, as EC2 describes it.
+pub fn full_machine(kind: &str) -> Option<Machine> {
+    let kind = InstanceType::find(kind)?;
     Some(Machine {
-        vcpus: narrow(kind.vcpus()).min(cpus),
-        memory_bytes: (kind.memory_mib() * MIB).min(host_memory()),
+        vcpus: narrow(kind.vcpus()),
+        memory_bytes: kind.memory_mib() * MIB,
         max_interfaces: narrow(kind.max_network_interfaces()),
         addresses_per_interface: narrow(kind.addresses_per_interface()),
     })

@@ -16,6 +16,7 @@ mod nodes;
 mod plane_network;
 mod probe;
 mod service;
+mod simulation;
 mod state_dir;
 mod versions;
 mod vpc_endpoint;

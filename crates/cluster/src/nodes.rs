@@ -5,11 +5,11 @@ use crate::factory::Factory;
 use apiserver::ApiServer;
 use aws_service::records::ensure;
 use client::Resource;
-use cloud_eks::{ClusterNodes, NodeView};
+use cloud_eks::{ClusterNodes, Hear, NodeView};
 use meta::status::Result;
-use meta::{User, user};
+use meta::{Doc, Object, User, user};
 use parking_lot::RwLock;
-use reconcile::{Informer, Informers};
+use reconcile::{Informer, Informers, ObjectChange};
 use serde_json::json;
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +19,8 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const CLUSTER_ROLES: Resource = Resource::new(RBAC, "v1", "clusterroles");
 const CLUSTER_ROLE_BINDINGS: Resource = Resource::new(RBAC, "v1", "clusterrolebindings");
 
-type Hear = Arc<dyn Fn(&str) + Send + Sync>;
+/// What EKS puts on the nodes of a group.
+const NODEGROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 
 /// Tells whoever has asked for it which cluster's nodes have changed.
 #[derive(Default)]
@@ -28,9 +29,22 @@ pub struct NodeChanges {
 }
 
 impl NodeChanges {
-    pub fn tell(&self, cluster_uid: &str) {
-        self.hears.read().iter().for_each(|hear| hear(cluster_uid));
+    /// Of one node group if that is known, or of all.
+    pub fn tell(&self, cluster_uid: &str, group: Option<&str>) {
+        self.hears.read().iter().for_each(|hear| hear(cluster_uid, group));
     }
+}
+
+/// What a node group looks at. Heartbeats are not among it.
+fn looked_at(node: &Object) -> (String, Doc, Doc, Vec<Doc>) {
+    let conditions = node.get("/status/conditions");
+    let ready = conditions.as_array().into_iter().flatten().filter(|condition| condition["type"] == "Ready");
+    let ready = ready.map(|condition| condition["status"].clone()).collect();
+    (node.meta.uid.clone(), node.get("/metadata/labels"), node.get("/spec"), ready)
+}
+
+fn matters(change: &ObjectChange) -> bool {
+    change.old.as_deref().map(looked_at) != change.new.as_deref().map(looked_at)
 }
 
 /// The nodes of one running control plane, followed from the first look on.
@@ -44,7 +58,11 @@ impl FollowedNodes {
             let client = plane.server.client(manager());
             let informer = Informers::new(client, runtime.tasks.clone(), runtime.stop.clone()).get(NODES);
             let (changes, cluster_uid) = (Arc::clone(changes), cluster_uid.to_owned());
-            informer.on_change(move |_| changes.tell(&cluster_uid));
+            informer.on_change(move |change| {
+                if matters(change) {
+                    changes.tell(&cluster_uid, change.object().meta.labels.get(NODEGROUP_LABEL));
+                }
+            });
             informer
         };
         Arc::clone(self.0.get_or_init(follow))
@@ -65,7 +83,7 @@ impl ClusterNodes for Factory {
         };
         // A control plane that is stopped meanwhile never lists its nodes.
         plane.runtime().stop.run_until_cancelled(informer.synced()).await?;
-        Some(NodeView { client: plane.server.client(manager()), nodes: informer.all() })
+        Some(NodeView { client: plane.server.client(manager()), nodes: informer })
     }
 
     fn subscribe(&self, hear: Hear) {

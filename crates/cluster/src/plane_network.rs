@@ -35,7 +35,9 @@ impl LateNetwork {
     pub async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let missing =
             || io::Error::new(io::ErrorKind::NetworkUnreachable, "the control plane has no network interface in its VPC");
-        self.get().ok_or_else(missing)?.namespace.connect_tcp(address).await
+        let simulated = || io::Error::new(io::ErrorKind::ConnectionRefused, "connect: the network is simulated, nobody listens");
+        let namespace = self.get().ok_or_else(missing)?.namespace;
+        namespace.ok_or_else(simulated)?.connect_tcp(address).await
     }
 
     fn set(&self, network: PlaneNetwork) {
@@ -52,7 +54,8 @@ impl apiserver::KubeletDialer for LateNetwork {
 
 /// Where a control plane listens now.
 struct Entered {
-    inode: u64,
+    /// Of the namespace, where there is one.
+    inode: Option<u64>,
     addresses: Vec<Ipv4Addr>,
     stop: CancellationToken,
 }
@@ -75,7 +78,7 @@ impl Presence {
     /// Listens at the network's addresses and says so in the cluster. Being there already is success.
     pub async fn enter(&self, plane: &ControlPlane, network: &PlaneNetwork) -> Result<(), String> {
         let mut entered = self.entered.lock().await;
-        let inode = network.namespace.inode().map_err(|e| e.to_string())?;
+        let inode = network.namespace.as_ref().map(|namespace| namespace.inode()).transpose().map_err(|e| e.to_string())?;
         if entered.as_ref().is_some_and(|there| there.inode == inode && there.addresses == network.addresses) {
             return Ok(());
         }
@@ -95,12 +98,13 @@ impl Presence {
     }
 
     fn listen(&self, plane: &ControlPlane, network: &PlaneNetwork, stop: &CancellationToken) -> Result<(), String> {
+        let Some(namespace) = &network.namespace else { return Ok(()) };
         let private = network.addresses.iter().map(ToString::to_string);
         let names: Vec<String> = self.names.iter().cloned().chain(private).collect();
         let tls = server_tls(&self.keys, &names, &self.clock).map_err(|e| e.to_string())?;
         for address in &network.addresses {
             let address = SocketAddr::from((*address, HTTPS_PORT));
-            let listener = network.namespace.listen_tcp(address);
+            let listener = namespace.listen_tcp(address);
             let listener = listener.map_err(|e| format!("cannot listen on {address} in the cluster's VPC: {e}"))?;
             plane.listen_until(stop, listener, tls.clone()).map_err(|e| e.to_string())?;
         }

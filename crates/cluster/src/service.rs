@@ -5,15 +5,16 @@ use crate::aws_http::AwsHandler;
 use crate::caller::LateEndpoint;
 use crate::control_plane::{ControlPlane, ControlPlaneError, Plan, server_tls};
 use crate::factory::{Factory, LateQueue};
-use crate::instances::{InstanceIndex, RoleSessions, forget_names, machine};
+use crate::instances::{InstanceIndex, RoleSessions, forget_names, full_machine, machine};
 use crate::keys::{Keys, KeysError, SigningKeys};
 use crate::load_balancers::Balancers;
 use crate::management;
 use crate::probe::HttpsProbe;
+use crate::simulation::SimulatedInstances;
 use crate::state_dir::{Credentials, ServiceInfo, StateDir};
 use crate::versions::DEFAULT_MINOR;
 use crate::vpc_endpoint::VpcEndpoint;
-use agent::instances::Instances;
+use agent::instances::{Instances, Machines, SandboxConfig, Sandboxes};
 use agent::{Agent, Network};
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
@@ -32,7 +33,7 @@ use std::sync::{Arc, OnceLock};
 use storage::backend::Disk;
 use storage::{Engine, EngineOptions, Keyring};
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// The one host of a service that has not been joined by others.
 const HOST: &str = "local";
@@ -48,6 +49,8 @@ pub struct Config {
     pub zones: Vec<String>,
     /// Where names of load balancers are written for programs of this machine. None: nowhere.
     pub hosts_file: Option<PathBuf>,
+    /// Instances are simulated nodes of this process, and the VPC is a matter of records: nothing needs root.
+    pub simulated: bool,
 }
 
 /// Why the service does not start. Each says what to do next.
@@ -67,6 +70,8 @@ pub enum ServiceError {
         "state directory {dir} belongs to account {account} in {region}; leave out --account and --region, or name another with --state-dir"
     )]
     OtherAccount { dir: String, account: String, region: String },
+    #[error("the instances of state directory {dir} are {}; name another with --state-dir", if *.simulated { "simulated" } else { "not simulated" })]
+    OtherInstances { dir: String, simulated: bool },
     #[error("the store in the state directory cannot be opened: {0}")]
     Store(storage::Error),
     #[error("the management plane does not start: {0}")]
@@ -154,6 +159,7 @@ impl Service {
             running: Arc::default(),
             agent: LateQueue::default(),
             node_changes: Arc::default(),
+            started: watch::Sender::new(()),
             runtime: runtime.clone(),
         });
         let endpoint = aws_endpoint(&as_user, config, &clock, &random).map_err(ServiceError::Internal)?;
@@ -169,19 +175,22 @@ impl Service {
             services: Arc::new(inside),
             hosts_file: info.hosts_file.clone(),
             clock: clock.clone(),
+            simulated: info.simulated,
         };
         let agent = Agent::new(as_user("system:host:local"), HOST, factory.clone()).with_network(network);
         let queue = agent.run(&informers, &runtime);
         // As above.
         drop(factory.agent.set(queue));
         let host = Host { state: &state, info: &info, keys: &keys, images: images.clone(), clock: clock.clone() };
-        let on_host = host.instances(InstanceSessions::new(
-            as_user("system:cloud:sts"),
-            Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account)),
-            clock.clone(),
-            random.clone(),
-        ));
-        Instances::run(as_user("system:host:local"), on_host.map_err(fail)?, &informers, &runtime);
+        let machines: Arc<dyn Machines> = match info.simulated {
+            true => Arc::new(SimulatedInstances::new(factory.clone(), clock.clone(), &runtime)),
+            false => {
+                let sealing = Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account));
+                let sessions = InstanceSessions::new(as_user("system:cloud:sts"), sealing, clock.clone(), random.clone());
+                Arc::new(host.sandboxes(sessions, &runtime).map_err(fail)?)
+            }
+        };
+        Instances::run(as_user("system:host:local"), host.instances(machines), &informers, &runtime);
         start_cloud(&as_user, &clock, &random, &factory, &informers, &runtime);
         let tls = server_tls(&keys, &["127.0.0.1".into(), "localhost".into()], &clock)?;
         let listening = serve::Server { listener, tls: Some(Arc::new(tls)), plain: true };
@@ -211,20 +220,27 @@ struct Host<'a> {
 }
 
 impl Host<'_> {
-    fn instances(self, sessions: InstanceSessions) -> std::io::Result<agent::instances::Config> {
-        Ok(agent::instances::Config {
-            host: HOST.into(),
+    fn sandboxes(&self, sessions: InstanceSessions, runtime: &Runtime) -> std::io::Result<Sandboxes> {
+        let config = SandboxConfig {
             service_id: self.info.instance.clone(),
-            account: self.info.account.clone(),
-            region: self.info.region.clone(),
             directory: self.state.instances(),
-            images: self.images,
+            images: self.images.clone(),
             program: std::env::current_exe()?,
             aws_authority: self.keys.authority.certificate_pem().to_owned(),
-            machine: Arc::new(machine),
             credentials: Arc::new(RoleSessions { sessions }),
-            clock: self.clock,
-        })
+            clock: self.clock.clone(),
+        };
+        Ok(Sandboxes::new(config, runtime))
+    }
+
+    fn instances(&self, machines: Arc<dyn Machines>) -> agent::instances::Config {
+        agent::instances::Config {
+            host: HOST.into(),
+            account: self.info.account.clone(),
+            region: self.info.region.clone(),
+            machine: if self.info.simulated { Arc::new(full_machine) } else { Arc::new(machine) },
+            machines,
+        }
     }
 }
 
@@ -271,9 +287,13 @@ async fn service_keys(state: &StateDir, clock: &SharedClock) -> Result<Keys, Ser
     Ok(keys)
 }
 
-/// Records are keyed by account and region: under others, those of before would seem lost.
+/// Records are keyed by account and region: under others, those of before would seem lost. Instances stay what they are.
 fn check_account(config: &Config, known: Option<&ServiceInfo>) -> Result<(), ServiceError> {
     match known {
+        Some(info) if info.simulated != config.simulated => {
+            let dir = config.state_dir.display().to_string();
+            Err(ServiceError::OtherInstances { dir, simulated: info.simulated })
+        }
         Some(info) if (&info.account, &info.region) != (&config.account, &config.region) => {
             let dir = config.state_dir.display().to_string();
             Err(ServiceError::OtherAccount { dir, account: info.account.clone(), region: info.region.clone() })
@@ -303,6 +323,7 @@ fn service_info(
         region: config.region.clone(),
         pid: std::process::id(),
         hosts_file: config.hosts_file.clone(),
+        simulated: config.simulated,
     })
 }
 

@@ -24,6 +24,9 @@ pub struct ServiceInfo {
     /// Where names of load balancers are written. None: nowhere.
     #[serde(default = "default_hosts_file")]
     pub hosts_file: Option<PathBuf>,
+    /// Its instances are simulated nodes.
+    #[serde(default)]
+    pub simulated: bool,
 }
 
 /// Where programs of a machine look names up first.

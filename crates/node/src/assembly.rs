@@ -105,7 +105,7 @@ impl Node {
         let transport = client_http::Config { authority, tls, connect, token: Some(Arc::new(token)) };
         let client = Client::new(Arc::new(HttpTransport::new(transport).map_err(NodeError::Setup)?));
         let root = directory.join("root");
-        let config = settings(&identity, &user_data, &file, &root, &version);
+        let config = settings(&identity, &user_data, &file.machine, &root, &version);
         names::write_files(&root, &identity).map_err(at(&root))?;
         let containers = Arc::new(containers(directory, &file, &clock, &runtime)?);
         let pods = Arc::new(pod_network(directory, &file, &identity, imds, credentials, &clock)?);

@@ -20,7 +20,8 @@ mod user_data;
 mod version;
 
 pub use assembly::{Node, NodeError};
-pub use settings::Identity;
+pub use settings::{Identity, settings};
+pub use user_data::{NodeConfig, UserDataError};
 
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};

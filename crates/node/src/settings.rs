@@ -2,7 +2,7 @@
 
 use crate::imds::{Imds, ImdsError};
 use crate::user_data::NodeConfig;
-use agent::instances::{Machine, NodeFile};
+use agent::instances::Machine;
 use kubelet::eviction::EvictionSettings;
 use kubelet::image_gc::ImageGcPolicy;
 use kubelet::{Capacity, Config, SystemInfo};
@@ -59,7 +59,7 @@ impl Identity {
 }
 
 /// What the kubelet of this node is told.
-pub fn settings(identity: &Identity, node: &NodeConfig, file: &NodeFile, root: &Path, version: &str) -> Config {
+pub fn settings(identity: &Identity, node: &NodeConfig, machine: &Machine, root: &Path, version: &str) -> Config {
     let mut config = Config::new(&identity.private_dns_name, root);
     config.provider_id = format!("aws:///{}/{}", identity.zone, identity.instance_id);
     config.zone.clone_from(&identity.zone);
@@ -69,7 +69,7 @@ pub fn settings(identity: &Identity, node: &NodeConfig, file: &NodeFile, root: &
     config.addresses = vec![identity.address];
     config.labels.clone_from(&node.labels);
     config.taints.clone_from(&node.taints);
-    config.capacity = capacity(&file.machine, &node.kubelet);
+    config.capacity = capacity(machine, &node.kubelet);
     config.cluster_dns = addresses(&node.kubelet["clusterDNS"]).unwrap_or_else(|| vec![node.cluster_dns.into()]);
     if let Some(domain) = node.kubelet["clusterDomain"].as_str() {
         config.cluster_domain = domain.to_owned();

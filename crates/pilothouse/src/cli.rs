@@ -17,6 +17,11 @@ Examples:
   aws eks update-kubeconfig --name demo && kubectl get namespaces
   pilothouse down --purge           stop it and remove everything it made";
 
+const UP_EXAMPLES: &str = "\
+Examples:
+  pilothouse up --state-dir ./state --port 4570 --detach
+  pilothouse up --simulated --detach    without root: clusters whose nodes only look real, thousands of them";
+
 const IMAGE_EXAMPLES: &str = "\
 Examples:
   docker save shop:1 | pilothouse image load -
@@ -34,7 +39,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Start the service
-    #[command(after_help = "Example:\n  pilothouse up --state-dir ./state --port 4570 --detach")]
+    #[command(after_help = UP_EXAMPLES)]
     Up(Up),
     /// Stop the service; instances and their containers go on running, and the next `up` takes them over
     #[command(
@@ -84,6 +89,10 @@ pub struct Up {
     /// [default: the one of the last start, at the first /etc/hosts]
     #[arg(long, value_name = "FILE|none")]
     pub hosts_file: Option<PathBuf>,
+    /// Simulate instances and their network: nodes join, take pods and report them Running, but nothing is executed, and
+    /// nothing needs root. Chosen at the first start; it stays with the state directory
+    #[arg(long)]
+    pub simulated: bool,
     /// Go on in the background; return when the service is ready
     #[arg(long)]
     pub detach: bool,

@@ -6,4 +6,4 @@ mod fleet;
 mod prober;
 
 pub use declared::Declared;
-pub use fleet::{ClientFor, Fleet};
+pub use fleet::Fleet;

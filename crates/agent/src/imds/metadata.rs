@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// One network interface of the instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Interface {
+pub struct Interface {
     pub id: String,
     pub mac: String,
     pub device_number: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Interface {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Metadata {
+pub struct Metadata {
     pub instance_id: String,
     pub account: String,
     pub region: String,

@@ -7,8 +7,9 @@ mod token;
 mod tree;
 
 pub use credentials::{Credentials, InstanceCredentials};
-pub(crate) use metadata::{Interface, Metadata};
-pub(crate) use server::{Imds, MetadataSource};
+pub use metadata::{Interface, Metadata};
+pub(crate) use server::Imds;
+pub use server::MetadataSource;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -18,7 +18,7 @@ const FORWARDED_HEADER: &str = "x-forwarded-for";
 const MAX_PATH_BYTES: usize = 1024;
 
 /// What the instance is right now. None: it is gone.
-pub(crate) type MetadataSource = Arc<dyn Fn() -> Option<Metadata> + Send + Sync>;
+pub type MetadataSource = Arc<dyn Fn() -> Option<Metadata> + Send + Sync>;
 
 pub(crate) struct Imds {
     source: MetadataSource,

@@ -1,24 +1,16 @@
 //! The reconciler of Instance records of this host.
 
 use super::INSTANCES;
-use super::keeper::{Kept, Services, keep};
-use super::node_file::{Machine, NodeFile};
+use super::machines::{Launch, Machines};
+use super::node_file::Machine;
 use super::plan::{Step, plan, released, status};
 use super::records::{Records, attached_to};
-use super::sandbox::{Sandbox, present};
 use super::states::InstanceState;
-use crate::images::ImageServer;
-use crate::imds::{Imds, InstanceCredentials, MetadataSource};
 use client::Client;
-use images::ImageService;
-use meta::time::SharedClock;
 use meta::{Doc, Object, Reason, Status};
 use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime};
 use serde_json::json;
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Mutex;
 
 /// Instances that are started or taken apart side by side.
 const WORKERS: usize = 4;
@@ -29,28 +21,18 @@ const INITIATED: &str = "Client.UserInitiatedShutdown";
 /// What an agent is told about its host.
 pub struct Config {
     pub host: String,
-    /// Marks what this service makes on its host.
-    pub service_id: String,
     pub account: String,
     pub region: String,
-    /// Where each instance has its directory.
-    pub directory: PathBuf,
-    pub images: Arc<dyn ImageService>,
-    /// Started as `<program> node --dir <directory>`.
-    pub program: PathBuf,
-    pub aws_authority: String,
     /// The hardware of an instance type. None: there is no such type.
     pub machine: Arc<dyn Fn(&str) -> Option<Machine> + Send + Sync>,
-    pub credentials: Arc<dyn InstanceCredentials>,
-    pub clock: SharedClock,
+    /// What instances are made of here.
+    pub machines: Arc<dyn Machines>,
 }
 
 pub struct Instances {
     client: Client,
     config: Config,
     records: Records,
-    runtime: Runtime,
-    kept: Mutex<HashMap<String, Arc<Kept>>>,
 }
 
 impl Instances {
@@ -58,8 +40,8 @@ impl Instances {
     pub fn run(client: Client, config: Config, informers: &Informers, runtime: &Runtime) {
         let records = Records::new(informers, &config.account, &config.region);
         let (instances, interfaces) = (records.instances.clone(), records.interfaces.clone());
-        let all = Arc::new(Self { client, config, records, runtime: runtime.clone(), kept: Mutex::default() });
-        runtime.tasks.spawn(all.clone().sweep());
+        let all = Arc::new(Self { client, config, records });
+        runtime.tasks.spawn(all.clone().sweep(runtime.clone()));
         Controller::new("instance", runtime).watches(&instances, wakes).watches(&interfaces, attached).run(WORKERS, move |key| {
             let all = all.clone();
             async move { all.reconcile(&key.namespace, &key.name).await.map(|()| Next::OnChange) }
@@ -67,18 +49,18 @@ impl Instances {
     }
 
     /// Removes the remains of instances whose records have gone.
-    async fn sweep(self: Arc<Self>) {
-        if self.runtime.stop.run_until_cancelled(self.records.instances.synced()).await.is_none() {
+    async fn sweep(self: Arc<Self>, runtime: Runtime) {
+        if runtime.stop.run_until_cancelled(self.records.instances.synced()).await.is_none() {
             return;
         }
         let known: Vec<String> = self.records.instances.all().iter().map(|record| record.meta.name.clone()).collect();
-        let left = present(&self.config.directory).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the instances' directory cannot be read");
+        let left = self.config.machines.present().unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is left of instances cannot be found");
             Vec::new()
         });
         for id in left.into_iter().filter(|id| !known.contains(id)) {
             tracing::info!(instance = id, "removing what is left of an instance without a record");
-            if let Err(error) = self.destroy(&id).await {
+            if let Err(error) = self.config.machines.destroy(&id).await {
                 tracing::warn!(instance = id, %error, "what is left of an instance cannot be removed");
             }
         }
@@ -96,7 +78,7 @@ impl Instances {
             Step::Terminate => {
                 let message = "the instance was asked to terminate";
                 self.say(namespace, name, &record, InstanceState::ShuttingDown, message, INITIATED).await?;
-                self.destroy(name).await.map_err(|error| Error::Waiting(error.to_string()))?;
+                self.config.machines.destroy(name).await.map_err(|error| Error::Waiting(error.to_string()))?;
                 self.say(namespace, name, &record, InstanceState::Terminated, message, INITIATED).await?;
                 self.release(namespace, name).await
             }
@@ -117,46 +99,12 @@ impl Instances {
     }
 
     async fn start(&self, namespace: &str, id: &str, record: &Doc) -> Result<(), String> {
-        let mut kept = self.kept.lock().await;
-        if kept.contains_key(id) {
-            return Ok(());
-        }
-        node_os::netns::permitted()?;
         let kind = record["spec"]["instanceType"].as_str().unwrap_or_default();
         let machine = (self.config.machine)(kind).ok_or_else(|| format!("there is no instance type {kind:?}"))?;
-        let sandbox = self.sandbox(id);
-        let network = sandbox.network().map_err(|e| e.to_string())?.ok_or("the instance's network is not there")?;
-        let file = NodeFile {
-            instance_id: id.to_owned(),
-            service_id: self.config.service_id.clone(),
-            cgroup: sandbox.cgroup_path().to_owned(),
-            machine,
-            aws_authority: self.config.aws_authority.clone(),
-        };
-        let made = sandbox.clone();
-        let made = tokio::task::spawn_blocking(move || made.create(&file)).await.map_err(|e| e.to_string())?;
-        made.map_err(|e| format!("the instance's sandbox cannot be made: {e}"))?;
         let (records, at) = (self.records.clone(), (namespace.to_owned(), id.to_owned()));
-        let source: MetadataSource = Arc::new(move || records.metadata(&at.0, &at.1));
-        let imds = Imds::new(source, self.config.credentials.clone(), self.config.clock.clone())?;
-        let images = ImageServer::new(self.config.images.clone());
-        let services = Services { imds, images };
-        let started = keep(sandbox, self.config.program.clone(), &network, services, &self.runtime).await;
-        kept.insert(id.to_owned(), Arc::new(started.map_err(|e| format!("the node process cannot be started: {e}"))?));
-        Ok(())
-    }
-
-    fn sandbox(&self, id: &str) -> Sandbox {
-        Sandbox::new(&self.config.service_id, &self.config.directory, id)
-    }
-
-    async fn destroy(&self, id: &str) -> std::io::Result<()> {
-        let kept = self.kept.lock().await.remove(id);
-        if let Some(kept) = kept {
-            kept.stop().await;
-        }
-        let sandbox = self.sandbox(id);
-        tokio::task::spawn_blocking(move || sandbox.destroy()).await.map_err(std::io::Error::other)?
+        let source = Arc::new(move || records.metadata(&at.0, &at.1));
+        let metadata = self.records.describe(namespace, record);
+        self.config.machines.start(Launch { id: id.to_owned(), machine, metadata, source }).await
     }
 
     async fn say(

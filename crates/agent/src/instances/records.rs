@@ -51,13 +51,18 @@ impl Records {
         self.interfaces.get(namespace, &id).map(|interface| interface.to_doc())
     }
 
+    /// As the record of this id says it now.
     pub fn metadata(&self, namespace: &str, id: &str) -> Option<Metadata> {
-        let record = self.instances.get(namespace, id)?.to_doc();
-        let spec = |field: &str| text(&record, &format!("/spec/{field}"));
+        self.instances.get(namespace, id).map(|record| self.describe(namespace, &record.to_doc()))
+    }
+
+    pub fn describe(&self, namespace: &str, record: &Doc) -> Metadata {
+        let id = &*text(record, "/metadata/name");
+        let spec = |field: &str| text(record, &format!("/spec/{field}"));
         let mut interfaces: Vec<Interface> = self.interfaces.indexed(BY_INSTANCE, id).iter().map(|i| self.interface(i)).collect();
         interfaces.sort_by_key(|interface| interface.device_number);
         let subnet = self.subnets.get(namespace, &spec("subnetId")).map(|subnet| subnet.to_doc()).unwrap_or_default();
-        Some(Metadata {
+        Metadata {
             instance_id: id.to_owned(),
             account: self.account.clone(),
             region: self.region.clone(),
@@ -68,14 +73,14 @@ impl Records {
             architecture: spec("architecture"),
             reservation_id: spec("reservationId"),
             launch_time: spec("launchTime"),
-            private_dns_name: text(&record, "/status/network/privateDnsName"),
-            private_ip: text(&record, "/status/network/privateIpAddress"),
+            private_dns_name: text(record, "/status/network/privateDnsName"),
+            private_ip: text(record, "/status/network/privateIpAddress"),
             role_arn: spec("roleArn"),
-            profile_arn: text(&record, "/spec/iamInstanceProfile/arn"),
-            profile_id: text(&record, "/spec/iamInstanceProfile/id"),
+            profile_arn: text(record, "/spec/iamInstanceProfile/arn"),
+            profile_id: text(record, "/spec/iamInstanceProfile/id"),
             user_data: STANDARD.decode(spec("userData")).unwrap_or_default(), // checked where it was written
             interfaces,
-        })
+        }
     }
 
     fn interface(&self, object: &Object) -> Interface {

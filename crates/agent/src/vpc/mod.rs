@@ -6,10 +6,12 @@ pub mod names;
 mod plan;
 mod records;
 mod services;
+mod simulated;
 
 pub use records::{FINALIZER, Place};
 pub(crate) use records::{addresses, is_deleting, text};
 pub use services::{Serving, VpcServices};
+pub(crate) use simulated::SimulatedVpc;
 
 use crate::control_plane::CONTROL_PLANES;
 use client::{Client, Resource};
@@ -39,24 +41,45 @@ const WORKERS: usize = 1;
 /// What a control plane has in a VPC.
 #[derive(Clone, Debug)]
 pub struct PlaneNetwork {
-    /// Where its addresses are; it listens and dials there.
-    pub namespace: NetNs,
+    /// Where its addresses are; it listens and dials there. None: nowhere, the network is simulated.
+    pub namespace: Option<NetNs>,
     pub addresses: Vec<Ipv4Addr>,
 }
 
-/// The interfaces that this process has seen to be in place, by id: namespace of the owner and primary address.
+/// The interfaces that this process has seen to be in place.
 #[derive(Clone, Default)]
-pub struct Realised(Arc<Mutex<BTreeMap<String, (String, Ipv4Addr)>>>);
+pub struct Realised(Arc<Mutex<BTreeMap<String, Spot>>>);
+
+/// Where an interface is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spot {
+    /// The namespace of whom it belongs to. None: its network is simulated.
+    namespace: Option<String>,
+    primary: Ipv4Addr,
+}
 
 impl Realised {
     /// The network of these interfaces, once all of them are in place.
     pub fn network(&self, interfaces: &[String]) -> Option<PlaneNetwork> {
         let realised = self.0.lock();
-        let all: Option<Vec<&(String, Ipv4Addr)>> = interfaces.iter().map(|id| realised.get(id)).collect();
+        let all: Option<Vec<&Spot>> = interfaces.iter().map(|id| realised.get(id)).collect();
         let all = all.filter(|all| !all.is_empty())?;
         // A namespace that somebody removed meanwhile comes back with the next pass, which wakes the control plane.
-        let namespace = NetNs::named(&all[0].0).ok()?;
-        Some(PlaneNetwork { namespace, addresses: all.iter().map(|(_, address)| *address).collect() })
+        let namespace = all[0].namespace.as_deref().map(NetNs::named).transpose().ok()?;
+        Some(PlaneNetwork { namespace, addresses: all.iter().map(|spot| spot.primary).collect() })
+    }
+
+    /// Takes down what has been seen of an interface. The control plane that it belongs to hears of every change.
+    fn note(&self, interface: &Doc, now: Option<Spot>, waiting: &Queue<ObjectKey>) {
+        let id = text(interface, "/spec/networkInterfaceId");
+        let before = match &now {
+            Some(spot) => self.0.lock().insert(id.to_owned(), spot.clone()),
+            None => self.0.lock().remove(id),
+        };
+        let plane = text(interface, "/spec/attachment/controlPlane");
+        if before != now && !plane.is_empty() {
+            waiting.add(ObjectKey::new(text(interface, "/metadata/namespace"), plane));
+        }
     }
 }
 
@@ -231,23 +254,9 @@ impl VpcControl {
         Ok(())
     }
 
-    /// Remembers what this process has seen in place. The control plane of an interface hears of every change.
     fn note(&self, doc: &Doc, ready: Option<&Interface>) {
-        let id = text(doc, "/spec/networkInterfaceId");
-        let now = ready.map(|interface| (interface.owner.clone(), interface.primary));
-        let mut realised = self.realised.0.lock();
-        if realised.get(id) == now.as_ref() {
-            return;
-        }
-        match now {
-            Some(now) => drop(realised.insert(id.to_owned(), now)),
-            None => drop(realised.remove(id)),
-        }
-        drop(realised);
-        let plane = text(doc, "/spec/attachment/controlPlane");
-        if !plane.is_empty() {
-            self.waiting.add(ObjectKey::new(text(doc, "/metadata/namespace"), plane));
-        }
+        let spot = |interface: &Interface| Spot { namespace: Some(interface.owner.clone()), primary: interface.primary };
+        self.realised.note(doc, ready.map(spot), &self.waiting);
     }
 
     async fn patch_metadata(&self, doc: &Doc, mut metadata: Doc) -> Result<(), Error> {

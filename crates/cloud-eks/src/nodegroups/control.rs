@@ -3,6 +3,7 @@
 use super::drain::{NODES, drain};
 use super::find::{self, in_progress, labelled};
 use super::instance::Launch;
+use super::node::Nodes;
 use super::plan::{Seen, Step, plan};
 use super::{DRAINING_ANNOTATION, NODEGROUP_ANNOTATION, name, node, text};
 use crate::entries;
@@ -26,20 +27,36 @@ use std::time::Duration;
 /// What a cluster's own API shows to `eks:node-manager`.
 pub struct NodeView {
     pub client: Client,
-    pub nodes: Vec<Arc<Object>>,
+    pub nodes: Arc<Informer>,
 }
+
+impl NodeView {
+    /// The nodes that these instances may have become.
+    fn nodes_of(&self, instances: &[Doc]) -> Nodes {
+        let nodes = instances.iter().filter_map(node::name_of).filter_map(|name| self.nodes.get("", name));
+        nodes.map(|node| (node.meta.name.to_string(), node.to_doc())).collect()
+    }
+}
+
+/// Hears with the uid of a cluster, and with the name of the node group that is concerned if that is known.
+pub type Hear = Arc<dyn Fn(&str, Option<&str>) + Send + Sync>;
 
 /// The clusters' own APIs.
 #[async_trait::async_trait]
 pub trait ClusterNodes: Send + Sync + 'static {
     /// `None` while this control plane cannot be asked. From the first look on, its changes are told of.
     async fn look(&self, control_plane_uid: &str) -> Option<NodeView>;
-    /// Calls `hear` with the uid of a cluster whenever its nodes change, and when its control plane has started.
-    fn subscribe(&self, hear: Arc<dyn Fn(&str) + Send + Sync>);
+    /// Calls `hear` whenever a cluster's nodes have changed in what matters to their group, and when its control plane has
+    /// started.
+    fn subscribe(&self, hear: Hear);
 }
 
-/// Node groups that are looked at side by side; a pass mostly waits for the store.
-const WORKERS: usize = 4;
+/// Node groups that are looked at side by side; a pass mostly waits for the store, or rests.
+const WORKERS: usize = 16;
+/// A pass takes longer the more instances there are, and the more there are the more often something changes. Resting in
+/// proportion keeps a group that starts by the hundreds from being looked at all the time.
+const REST_PER_INSTANCE: Duration = Duration::from_millis(2);
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Node groups by the uid of their cluster.
 const BY_CLUSTER: &str = "eks-cluster";
 /// How long pods have to leave a node, as on EKS.
@@ -72,10 +89,11 @@ impl NodegroupControl {
             .watches(&informers.get(INSTANCES), owner_of)
             .watches(&informers.get(CLUSTERS), move |change| in_cluster(&of_cluster, &change.object().meta.uid));
         let queue = Arc::downgrade(controller.queue());
-        control.nodes.subscribe(Arc::new(move |cluster_uid| {
-            if let Some(queue) = queue.upgrade() {
-                in_cluster(&groups, cluster_uid).into_iter().for_each(|key| queue.add(key));
-            }
+        control.nodes.subscribe(Arc::new(move |cluster_uid, group| {
+            let Some(queue) = queue.upgrade() else { return };
+            let all = groups.indexed(BY_CLUSTER, cluster_uid);
+            let own = |record: &&Arc<Object>| group.is_none_or(|group| record.get("/spec/nodegroupName") == group);
+            all.iter().filter(own).for_each(|record| queue.add(ObjectKey::of(record)));
         }));
         controller.run(WORKERS, move |key| {
             let control = Arc::clone(&control);
@@ -93,6 +111,9 @@ impl NodegroupControl {
                 wait = Some(wait.map_or(seconds, |known| known.min(seconds)));
             }
         }
+        let instances = u32::try_from(seen.instances.len()).unwrap_or(u32::MAX);
+        // What changes meanwhile is looked at afterwards, all at once.
+        tokio::time::sleep(REST_PER_INSTANCE.saturating_mul(instances).min(LONGEST_REST)).await;
         Ok(wait.map_or(Next::OnChange, |seconds| Next::After(Duration::from_secs(seconds))))
     }
 
@@ -123,8 +144,8 @@ impl NodegroupControl {
         let seen = Seen {
             cluster: cluster.filter(|cluster| ClusterStatus::of(cluster) != ClusterStatus::Deleting),
             subnets,
+            nodes: view.as_ref().map(|view| view.nodes_of(&instances)),
             instances,
-            nodes: view.as_ref().map(|view| view.nodes.iter().map(|node| node.to_doc()).collect()),
             updates: updates.iter().filter(|update| in_progress(update)).map(|update| name(update).to_owned()).collect(),
             profile,
             entry,
@@ -235,7 +256,7 @@ impl NodegroupControl {
             gone_is_done(self.client.patch(INSTANCES, namespace, instance, "", patch).await)?;
         }
         let patient = seen.now.seconds_since(since.unwrap_or(seen.now)) < DRAIN_SECONDS;
-        let found = node::of(seen.nodes.as_deref().unwrap_or_default(), record);
+        let found = seen.nodes.as_ref().and_then(|nodes| node::of(nodes, record));
         if let (Some(view), Some(found), true) = (view, found, patient) {
             match drain(&view.client, found).await {
                 Ok(true) => {}
@@ -320,6 +341,6 @@ fn in_cluster(groups: &Informer, cluster_uid: &str) -> Vec<ObjectKey> {
 /// The group that an instance belongs to.
 fn owner_of(change: &ObjectChange) -> Option<ObjectKey> {
     let record = change.object();
-    let group = record.to_doc()["metadata"]["annotations"][NODEGROUP_ANNOTATION].as_str()?.to_owned();
+    let group = record.get("/metadata/annotations")[NODEGROUP_ANNOTATION].as_str()?.to_owned();
     Some(ObjectKey::new(&*record.meta.namespace, group))
 }

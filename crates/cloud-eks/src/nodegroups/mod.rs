@@ -13,7 +13,7 @@ mod plan;
 mod states;
 mod status;
 
-pub use control::{ClusterNodes, NodeView, NodegroupControl};
+pub use control::{ClusterNodes, Hear, NodeView, NodegroupControl};
 pub use states::NodegroupStatus;
 
 use meta::Doc;
@@ -28,7 +28,7 @@ fn text<'a>(doc: &'a Doc, pointer: &str) -> &'a str {
 }
 
 fn name(record: &Doc) -> &str {
-    text(record, "/metadata/name")
+    record["metadata"]["name"].as_str().unwrap_or_default()
 }
 
 fn annotation<'a>(record: &'a Doc, key: &str) -> Option<&'a str> {

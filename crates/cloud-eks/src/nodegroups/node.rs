@@ -1,17 +1,23 @@
 //! Nodes as the cluster's API shows them.
 
-use super::{name, text};
+use super::name;
 use meta::Doc;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Nodes by name.
+pub type Nodes = BTreeMap<String, Doc>;
+
+/// What the node of an instance is called, once that is known.
+pub fn name_of(instance: &Doc) -> Option<&str> {
+    instance["status"]["network"]["privateDnsName"].as_str().filter(|name| !name.is_empty())
+}
 
 /// The Node that an instance has become: by its private DNS name, and by its provider id, since names come back.
-pub fn of<'a>(nodes: &'a [Doc], instance: &Doc) -> Option<&'a Doc> {
-    let dns_name = text(instance, "/status/network/privateDnsName");
-    let own = |node: &&Doc| {
-        let provider = text(node, "/spec/providerID");
-        name(node) == dns_name && (provider.is_empty() || provider.rsplit('/').next() == Some(name(instance)))
-    };
-    nodes.iter().find(|_| !dns_name.is_empty()).and_then(|_| nodes.iter().find(own))
+pub fn of<'a>(nodes: &'a Nodes, instance: &Doc) -> Option<&'a Doc> {
+    let node = nodes.get(name_of(instance)?)?;
+    let provider = node["spec"]["providerID"].as_str().unwrap_or_default();
+    (provider.is_empty() || provider.rsplit('/').next() == Some(name(instance))).then_some(node)
 }
 
 pub fn is_ready(node: &Doc) -> bool {
@@ -88,7 +94,7 @@ mod tests {
     fn a_node_is_an_instance_by_name_and_provider_id() {
         let node = json!({"metadata": {"name": "ip-10-0-0-4"}, "spec": {"providerID": "aws:///us-east-1a/i-1"}});
         let instance = |id: &str, dns: &str| json!({"metadata": {"name": id}, "status": {"network": {"privateDnsName": dns}}});
-        let nodes = [node];
+        let nodes = Nodes::from([("ip-10-0-0-4".to_owned(), node)]);
         for (id, dns, found) in
             [("i-1", "ip-10-0-0-4", true), ("i-2", "ip-10-0-0-4", false), ("i-1", "", false), ("i-1", "x", false)]
         {

@@ -1,5 +1,6 @@
 //! What to do about a node group, decided purely from what is there.
 
+use super::node::Nodes;
 use super::states::NodegroupStatus;
 use super::status::{self, Standing};
 use super::{DRAINING_ANNOTATION, annotation, balance, name, node};
@@ -16,8 +17,8 @@ pub struct Seen {
     pub subnets: Vec<Doc>,
     /// Every Instance record of the group.
     pub instances: Vec<Doc>,
-    /// The cluster's nodes; `None` when its API cannot be asked.
-    pub nodes: Option<Vec<Doc>>,
+    /// The cluster's nodes that instances of the group may have become; `None` when its API cannot be asked.
+    pub nodes: Option<Nodes>,
     /// Record names of the updates in progress.
     pub updates: Vec<String>,
     pub profile: bool,

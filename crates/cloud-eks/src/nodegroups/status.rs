@@ -22,8 +22,8 @@ pub struct Standing {
 
 impl Standing {
     pub fn of(seen: &Seen, live: &[&Doc], desired: usize) -> Self {
-        let nodes = seen.nodes.as_deref().unwrap_or_default();
-        let is_ready = |instance: &&&Doc| node::of(nodes, instance).is_some_and(node::is_ready);
+        let node = |instance: &Doc| seen.nodes.as_ref().and_then(|nodes| node::of(nodes, instance));
+        let is_ready = |instance: &&&Doc| node(instance).is_some_and(node::is_ready);
         let ready = live.iter().filter(is_ready).count();
         let settled = live.len() == desired && ready == desired && (seen.nodes.is_some() || desired == 0);
         let mut issues = health::issues(live);

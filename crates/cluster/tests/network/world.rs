@@ -39,8 +39,9 @@ struct Machines;
 impl ControlPlaneFactory for Machines {
     async fn ensure(&self, _: &ControlPlaneSpec, network: Option<&PlaneNetwork>) -> Result<Endpoint, String> {
         if let Some(network) = network {
+            let namespace = network.namespace.as_ref().ok_or("a simulated network")?;
             for address in &network.addresses {
-                drop(network.namespace.listen_tcp((*address, 443).into()).map_err(|e| e.to_string())?);
+                drop(namespace.listen_tcp((*address, 443).into()).map_err(|e| e.to_string())?);
             }
         }
         Ok(Endpoint { url: "https://127.0.0.2".into(), certificate_authority_pem: "PEM".into() })
@@ -133,6 +134,7 @@ impl World {
             services: Arc::new(Greeter(sender)),
             hosts_file: Some(self.hosts_file()),
             clock: Arc::new(SystemClock),
+            simulated: false,
         };
         Agent::new(self.admin.clone(), HOST, Arc::new(Machines)).with_network(network).run(&informers, &runtime);
         Running { runtime, served }

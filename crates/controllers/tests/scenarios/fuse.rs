@@ -31,8 +31,8 @@ impl Fuse {
 
     /// A user's connection, by way of this fuse if it is one of the controllers'.
     pub fn guard(self: &Arc<Self>, user: &str, client: Client) -> Client {
-        let account = user.strip_prefix("system:serviceaccount:kube-system:");
-        if account.is_some_and(|name| self.controllers.contains(&name)) {
+        let name = user.strip_prefix("system:serviceaccount:kube-system:").unwrap_or(user);
+        if self.controllers.contains(&name) {
             return Client::new(Arc::new(Guarded { fuse: self.clone(), client }));
         }
         client

@@ -2,8 +2,8 @@
 //! written, only on the pod of that uid, and a pod that has ended is deleted for good after its last status.
 //! Follows kubernetes `pkg/kubelet/status/status_manager.go`.
 
-use crate::pod::PodView;
-use client::{Body, Call, Client, DeleteOptions, PatchKind, Preconditions, Resource, Verb};
+use crate::pod::{PodView, items};
+use client::{Body, Call, Client, DeleteOptions, PatchKind, Preconditions, ReplyBody, Resource, Verb};
 use meta::{Doc, Reason};
 use parking_lot::Mutex;
 use reconcile::{Controller, Error, Next, Queue, Runtime};
@@ -25,10 +25,16 @@ struct Wanted {
     delete: bool,
 }
 
+/// What the API took last.
+struct Written {
+    status: Doc,
+    revision: u64,
+}
+
 #[derive(Default)]
 struct State {
     wanted: HashMap<String, Wanted>,
-    written: HashMap<String, Doc>,
+    written: HashMap<String, Written>,
 }
 
 pub struct StatusWriter {
@@ -59,7 +65,8 @@ impl StatusWriter {
         self.queue.add(pod.uid().to_owned());
     }
 
-    /// What the pod's status is to be.
+    /// What the pod's status is to be. Also when it was written before, if somebody has since said otherwise: a node
+    /// controller of a node that it has not heard of for a while, for instance.
     pub fn set(&self, pod: &PodView, status: Doc) {
         let wanted = Wanted {
             namespace: pod.namespace().into(),
@@ -68,7 +75,13 @@ impl StatusWriter {
             addresses: pod.status()["podIPs"].clone(),
             delete: false,
         };
-        self.state.lock().wanted.insert(pod.uid().to_owned(), wanted);
+        let mut state = self.state.lock();
+        let overruled = |written: &Written| pod.resource_version() > written.revision && !agrees(pod.status(), &written.status);
+        if state.written.get(pod.uid()).is_some_and(overruled) {
+            state.written.remove(pod.uid());
+        }
+        state.wanted.insert(pod.uid().to_owned(), wanted);
+        drop(state);
         self.queue.add(pod.uid().to_owned());
     }
 
@@ -84,11 +97,9 @@ impl StatusWriter {
             let state = self.state.lock();
             let Some(wanted) = state.wanted.get(uid).cloned() else { return Ok(Next::OnChange) };
             let written = state.written.get(uid);
-            let before = written.map_or_else(|| wanted.addresses.clone(), |status| status["podIPs"].clone());
-            {
-                let same = written == Some(&wanted.status);
-                (wanted, same, before)
-            }
+            let before = written.map_or_else(|| wanted.addresses.clone(), |written| written.status["podIPs"].clone());
+            let same = written.is_some_and(|written| written.status == wanted.status);
+            (wanted, same, before)
         };
         if !same {
             match self.patch(uid, &wanted, &before).await {
@@ -112,8 +123,11 @@ impl StatusWriter {
         replace_addresses(&mut status, before);
         let mut call = Call::new(Verb::Patch, PODS.gvr(), &wanted.namespace, &wanted.name).subresource("status");
         call.body = Body::Patch(PatchKind::Strategic, json!({ "metadata": { "uid": uid }, "status": status }));
-        self.client.call(call).await?;
-        self.state.lock().written.insert(uid.to_owned(), wanted.status.clone());
+        let revision = match self.client.call(call).await?.body {
+            ReplyBody::Object(object) => object.revision,
+            _ => 0,
+        };
+        self.state.lock().written.insert(uid.to_owned(), Written { status: wanted.status.clone(), revision });
         Ok(())
     }
 
@@ -133,10 +147,41 @@ impl StatusWriter {
     }
 }
 
+/// Whether the API says of phase and conditions what was written.
+fn agrees(api: &Doc, written: &Doc) -> bool {
+    let said = |condition: &Doc| {
+        let found = items(&api["conditions"]).iter().find(|known| known["type"] == condition["type"]);
+        found.is_some_and(|known| known["status"] == condition["status"])
+    };
+    api["phase"] == written["phase"] && items(&written["conditions"]).iter().all(said)
+}
+
 /// A strategic merge joins `podIPs` by address: other addresses than before must replace them.
 fn replace_addresses(status: &mut Doc, before: &Doc) {
     let Doc::Array(addresses) = &mut status["podIPs"] else { return };
     if !before.is_null() && before.as_array() != Some(addresses) {
         addresses.insert(0, json!({ "$patch": "replace" }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_otherwise_is_noticed() {
+        let status = |phase: &str, ready: &str| json!({"phase": phase, "conditions": [{"type": "Ready", "status": ready}]});
+        let own = status("Running", "True");
+        let mut more = own.clone();
+        more["conditions"].as_array_mut().expect("a list").push(json!({"type": "DisruptionTarget", "status": "True"}));
+        for (api, expected) in [
+            (own.clone(), true),
+            (more, true),
+            (status("Running", "False"), false),
+            (status("Failed", "True"), false),
+            (json!({"phase": "Running"}), false),
+        ] {
+            assert_eq!(agrees(&api, &own), expected, "{api}");
+        }
     }
 }

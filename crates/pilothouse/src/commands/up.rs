@@ -23,7 +23,10 @@ fn config(options: &Up) -> Result<Config, Failure> {
     // Only fails for an empty path.
     let state_dir = std::path::absolute(&options.state.state_dir).unwrap_or_else(|_| options.state.state_dir.clone());
     let known = StateDir::new(&state_dir).read_info().map_err(io("cannot read the state directory"))?;
+    let simulated = options.simulated || known.as_ref().is_some_and(|info| info.simulated);
     let hosts_file = match &options.hosts_file {
+        // There are no load balancers that could be reached.
+        _ if simulated => None,
         Some(none) if none.as_os_str() == NO_FILE => None,
         Some(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())), // as above
         None => known.as_ref().map_or_else(cluster::default_hosts_file, |info| info.hosts_file.clone()),
@@ -31,7 +34,7 @@ fn config(options: &Up) -> Result<Config, Failure> {
     let (account, region) = known.map_or((DEFAULT_ACCOUNT.into(), DEFAULT_REGION.into()), |info| (info.account, info.region));
     let (account, region) = (options.account.clone().unwrap_or(account), options.region.clone().unwrap_or(region));
     let zones = ["a", "b", "c"].map(|zone| format!("{region}{zone}")).into();
-    Ok(Config { state_dir, port: options.port, account, region, zones, hosts_file })
+    Ok(Config { state_dir, port: options.port, account, region, zones, hosts_file, simulated })
 }
 
 /// Serves until a signal or `pilothouse down`.
@@ -97,6 +100,7 @@ fn spawn(options: &Up, config: &Config, log: std::fs::File) -> Result<Child, Fai
         .arg(&config.state_dir)
         .arg("--hosts-file")
         .arg(config.hosts_file.as_deref().unwrap_or(Path::new(NO_FILE)))
+        .args(config.simulated.then_some("--simulated"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)

@@ -16,6 +16,8 @@ use tokio::process::{Child, Command};
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Whom every system knows as the one who may do nothing.
+const NOBODY: u32 = 65534;
 /// Between two looks at a status, as `aws eks wait` looks, only more often.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -23,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(5);
 pub struct Home {
     pub directory: TempDir,
     pub port: u16,
+    program: PathBuf,
+    /// None: as whoever runs the tests.
+    user: Option<u32>,
 }
 
 /// A service that was killed leaves network namespaces and cgroups, which are not in its directory.
@@ -37,7 +42,24 @@ impl Drop for Home {
 impl Home {
     pub fn new() -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self { directory: tempfile::tempdir().expect("a directory"), port: free.local_addr().expect("an address").port() }
+        let port = free.local_addr().expect("an address").port();
+        let program = env!("CARGO_BIN_EXE_pilothouse").into();
+        Self { directory: tempfile::tempdir().expect("a directory"), port, program, user: None }
+    }
+
+    /// The home of somebody who is not root, where root runs the tests.
+    pub fn of_nobody() -> Self {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let mut home = Self::new();
+        let path = home.directory.path().to_owned();
+        if std::fs::metadata(&path).expect("a directory").uid() == 0 {
+            // The build directory may be root's alone.
+            let program = path.join("pilothouse");
+            std::fs::copy(&home.program, &program).expect("a copy of the program");
+            chown(&path, Some(NOBODY), Some(NOBODY)).expect("another owner");
+            (home.program, home.user) = (program, Some(NOBODY));
+        }
+        home
     }
 
     pub fn state(&self) -> PathBuf {
@@ -50,7 +72,10 @@ impl Home {
 
     /// The program with these arguments and nothing of this process's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+        let mut command = Command::new(&self.program);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command.args(arguments).env_clear().env("HOME", self.directory.path()).env("PILOTHOUSE_STATE_DIR", self.state());
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
@@ -77,8 +102,12 @@ impl Home {
 
     /// The service in the foreground, as a child of this process; returns when it is ready.
     pub async fn up(&self) -> Running {
+        self.up_with(&[]).await
+    }
+
+    pub async fn up_with(&self, more: &[&str]) -> Running {
         let port = self.port.to_string();
-        let mut command = self.command(&["up", "--port", &port]);
+        let mut command = self.command(&[&["up", "--port", &port], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let ready = async {

@@ -169,6 +169,7 @@ async fn check_records(home: &Home, clusters: usize) {
         region: "us-east-1".into(),
         zones: ["a", "b", "c"].map(|zone| format!("us-east-1{zone}")).into(),
         hosts_file: None,
+        simulated: false,
     };
     let service = Service::start(&config, &|_| ()).await.expect("the service starts");
     // One security group more: the default VPC's.

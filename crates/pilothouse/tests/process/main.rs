@@ -11,3 +11,4 @@ mod images;
 #[path = "../../../cluster/tests/service/world/kube.rs"]
 mod kube;
 mod secrets;
+mod simulated;

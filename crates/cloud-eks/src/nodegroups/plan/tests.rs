@@ -30,6 +30,10 @@ fn running() -> Doc {
     json!({"state": "running"})
 }
 
+fn by_name(nodes: Vec<Doc>) -> Nodes {
+    nodes.into_iter().map(|node| (name(&node).to_owned(), node)).collect()
+}
+
 fn seen(nodegroup: Doc, instances: Vec<Doc>, nodes: Vec<Doc>) -> Seen {
     let subnet = |zone: &str| json!({"subnetId": format!("s-{zone}"), "availabilityZone": zone});
     Seen {
@@ -37,7 +41,7 @@ fn seen(nodegroup: Doc, instances: Vec<Doc>, nodes: Vec<Doc>) -> Seen {
         cluster: Some(json!({})),
         subnets: vec![subnet("a"), subnet("b")],
         instances,
-        nodes: Some(nodes),
+        nodes: Some(by_name(nodes)),
         updates: vec![],
         profile: true,
         entry: true,
@@ -138,7 +142,7 @@ fn deletion_leaves_nothing() {
     seen.nodes = None;
     assert_eq!(plan(&seen), [Step::Terminate("i1".into())]);
     seen.instances = vec![instance("i1", "a", json!({"state": "terminated"}))];
-    seen.nodes = Some(vec![node("i1", false)]);
+    seen.nodes = Some(by_name(vec![node("i1", false)]));
     let end = [Step::DeleteNode("ip-i1".into()), Step::DeleteEntry, Step::DeleteProfile, Step::Release];
     assert_eq!(plan(&seen), end);
     seen.role_shared = true;

@@ -102,6 +102,7 @@ pub fn config(directory: &Path) -> Config {
         region: REGION.into(),
         zones: ["a", "b", "c"].map(|zone| format!("{REGION}{zone}")).into(),
         hosts_file: None,
+        simulated: false,
     }
 }
 

@@ -1,0 +1,202 @@
+//! A simulated cluster. Its clock jumps as soon as nobody has anything to do.
+
+use crate::fuse::Fuse;
+use crate::quiet_store::QuietStore;
+use crate::stage::{Acts, NODES, Stage, condition};
+use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
+use auth::access::{AccessIndex, Policies};
+use auth::service_account::{Issuer, SigningKey};
+use client::{Client, Resource};
+use controllers::KindFacts;
+use meta::time::SharedClock;
+use meta::{Clock, Time, User};
+use parking_lot::Mutex;
+use reconcile::Runtime;
+use simulated::Fleet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use storage::backend::SimDisk;
+use storage::{Engine, EngineOptions, Keyring};
+use tokio::time::Instant;
+
+const ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
+const MINOR: u32 = 36;
+/// Of simulated time.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// The hour follows tokio's clock.
+struct StoryClock {
+    begun: Instant,
+}
+
+impl Clock for StoryClock {
+    fn now(&self) -> Time {
+        Time(Time::from_unix(1_790_000_000).0 + self.begun.elapsed())
+    }
+}
+
+/// What all worlds of a test share: it takes a while to make, and nothing changes it.
+#[derive(Clone)]
+pub struct Kit {
+    published: Arc<Published>,
+    kinds: Arc<[KindFacts]>,
+    signing: Arc<SigningKey>,
+}
+
+impl Kit {
+    pub fn new() -> Self {
+        let catalog = api::Catalog::new(MINOR).expect("a supported minor");
+        let facts = |def: &api::ResourceDef| KindFacts {
+            gvr: def.gvr.clone(),
+            kind: def.kind.clone(),
+            namespaced: def.namespaced,
+            verbs: def.verbs.clone(),
+        };
+        let kinds = catalog.iter().map(|def| facts(def)).collect();
+        let signing = Arc::new(SigningKey::generate().expect("a key"));
+        Self { published: Published::new(catalog).expect("valid kinds"), kinds, signing }
+    }
+}
+
+pub struct World {
+    kit: Kit,
+    server: Arc<ApiServer>,
+    admin: Client,
+    pub fleet: Fleet,
+    nodes: Mutex<Vec<kubelet::Config>>,
+    clock: SharedClock,
+    runtime: Runtime,
+    /// Of controllers and scheduler.
+    control: Mutex<Runtime>,
+    engine: Engine,
+}
+
+impl Stage for World {
+    fn admin(&self) -> &Client {
+        &self.admin
+    }
+    fn silence(&self, node: &str) {
+        self.fleet.silence(node);
+    }
+    fn bring_back(&self, node: &str) {
+        let config = self.nodes.lock().iter().find(|config| config.node_name == node).expect("a node").clone();
+        self.start_node(config);
+    }
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+}
+
+impl World {
+    /// With so many nodes in each of the zones, called `a0`, `a1`, `b0`, all of them ready.
+    pub async fn start(zones: &[&str], nodes: usize) -> Self {
+        let world = Self::without_control(&Kit::new()).await;
+        world.start_control(None);
+        world.with_nodes(zones, nodes).await
+    }
+
+    pub async fn without_control(kit: &Kit) -> Self {
+        let clock: SharedClock = Arc::new(StoryClock { begun: Instant::now() });
+        let runtime = Runtime::new();
+        let engine =
+            Engine::open(Arc::new(SimDisk::default()), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
+        let store = Arc::new(QuietStore(engine.cluster("test").await.expect("a new cluster")));
+        let audiences = vec!["https://kubernetes.default.svc".to_owned()];
+        let config = Config {
+            cluster: "test".into(),
+            minor: MINOR,
+            git_version: format!("v1.{MINOR}.0"),
+            service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
+            node_ports: NODE_PORTS,
+            max_object_bytes: MAX_OBJECT_BYTES,
+            issuer: "https://issuer.example".into(),
+            token_audiences: audiences.clone(),
+            access: Arc::new(AccessIndex::new(Policies::published())),
+            caller_verifier: None,
+            kubelet: None,
+        };
+        let issuer = Arc::new(Issuer::new("https://issuer.example", kit.signing.clone(), audiences));
+        let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());
+        let parts = Parts { config, published: kit.published.clone(), store, issuer, clock: clock.clone(), tasks, stop };
+        let server = ApiServer::start(parts).await.expect("an API server");
+        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let fleet = Fleet::new(clock.clone(), &runtime);
+        Self {
+            kit: kit.clone(),
+            server,
+            admin,
+            fleet,
+            nodes: Mutex::default(),
+            clock,
+            runtime,
+            control: Mutex::default(),
+            engine,
+        }
+    }
+
+    pub async fn with_nodes(self, zones: &[&str], nodes: usize) -> Self {
+        for (number, zone) in zones.iter().enumerate() {
+            for at in 0..nodes {
+                let mut config = kubelet::Config::new(&format!("{zone}{at}"), "");
+                config.zone = (*zone).to_owned();
+                let host = u8::try_from(number * nodes + at).expect("few nodes");
+                config.addresses = vec![Ipv4Addr::new(10, 0, 0, host).into()];
+                self.nodes.lock().push(config.clone());
+                self.start_node(config);
+            }
+        }
+        let all = zones.len() * nodes;
+        let ready = |nodes: &[meta::Doc]| nodes.iter().filter(|node| condition(node, "Ready") == "True").count();
+        self.follow(NODES).await.until("ready nodes", |nodes| ready(nodes) == all).await;
+        let mut accounts = self.follow(ACCOUNTS).await;
+        accounts.until("an account for pods", |accounts| !accounts.is_empty()).await;
+        self
+    }
+
+    fn start_node(&self, config: kubelet::Config) {
+        let name = config.node_name.clone();
+        let user = User::authenticated(format!("system:node:{name}"), ["system:nodes"]);
+        assert!(self.fleet.start(&name, config, self.server.client(user)), "there are addresses enough");
+    }
+
+    /// Controllers and scheduler, as one process that dies with the fuse.
+    pub fn start_control(&self, fuse: Option<&Arc<Fuse>>) {
+        let runtime = Runtime::new();
+        *self.control.lock() = runtime.clone();
+        let (server, fuse) = (self.server.clone(), fuse.cloned());
+        let client_for = move |user: User| match &fuse {
+            Some(fuse) => fuse.guard(&user.name.clone(), server.client(user)),
+            None => server.client(user),
+        };
+        let scheduler = client_for(User::authenticated::<String>(scheduler::USER, []));
+        let informers = controllers::start(controllers::Context {
+            client: Arc::new(client_for),
+            kinds: self.kit.kinds.clone(),
+            root_ca_pem: "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n".into(),
+            authority: None,
+            node_names: None,
+            load_balancers: None,
+            clock: self.clock.clone(),
+            runtime: runtime.clone(),
+        });
+        scheduler::start(scheduler::Context { client: scheduler, informers, clock: self.clock.clone(), runtime });
+    }
+
+    pub async fn stop_control(&self) {
+        let running = self.control.lock().clone();
+        running.shutdown().await;
+    }
+
+    pub async fn stop(self) {
+        self.stop_control().await;
+        self.runtime.shutdown().await;
+        drop(self.server);
+        self.engine.close().await;
+    }
+
+    /// Waits in simulated time.
+    pub async fn pass(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
