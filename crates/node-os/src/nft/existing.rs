@@ -101,10 +101,10 @@ mod tests {
         let rule = |statements: &[Statement], comment: &str| fingerprint(&Rule::new("a", statements).comment(comment));
         let (counter, reject) = (Statement::Counter, Statement::Reject);
         let prints = [
-            rule(&[counter.clone()], ""),
+            rule(std::slice::from_ref(&counter), ""),
             rule(&[counter.clone(), reject.clone()], ""),
             rule(&[reject.clone(), counter.clone()], ""),
-            rule(&[counter.clone()], "reject"),
+            rule(std::slice::from_ref(&counter), "reject"),
             rule(&[], ""),
         ];
         let different: std::collections::BTreeSet<_> = prints.iter().collect();
