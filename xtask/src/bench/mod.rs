@@ -6,6 +6,7 @@ mod containers;
 mod etcd;
 mod events;
 mod field;
+mod follow;
 mod http;
 mod idle;
 mod list;
@@ -13,6 +14,7 @@ mod load;
 mod nodes;
 mod report;
 mod services;
+mod simulated;
 mod starts;
 mod traffic;
 mod watch;
@@ -61,6 +63,8 @@ enum Phase {
     Nodes,
     Services,
     Balancer,
+    Scheduler,
+    Rollout,
     Pods,
 }
 
@@ -147,6 +151,9 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     }
     if options.wants(Phase::Balancer) {
         balancer::measure(world, runtime, length, report)?;
+    let simulated: Vec<Phase> = [Phase::Scheduler, Phase::Rollout].into_iter().filter(|phase| options.wants(*phase)).collect();
+    if !simulated.is_empty() {
+        simulated::measure(world, runtime, &simulated, report)?;
     }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }
