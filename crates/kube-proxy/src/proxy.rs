@@ -13,8 +13,8 @@ use crate::table::{Layout, fixed};
 use crate::topology::Here;
 use client::Resource;
 use meta::Object;
+use node_os::conntrack;
 use node_os::nft::{NftError, Protocol};
-use node_os::{conntrack, netns::NetNs};
 use parking_lot::Mutex;
 use reconcile::{Controller, Error, Informer, Informers, Next, ObjectKey, Runtime};
 use std::collections::BTreeSet;
@@ -190,15 +190,11 @@ impl Pass {
             return;
         }
         let namespace = self.config.namespace.clone();
-        match tokio::task::spawn_blocking(move || delete_stale(&namespace, &served)).await {
+        let deleting = move || conntrack::delete(&namespace, Protocol::Udp as u8, |flow| served.is_stale(flow));
+        match tokio::task::spawn_blocking(deleting).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "stale UDP flows stay"),
             Err(error) => tracing::warn!(%error, "stale UDP flows stay"),
         }
     }
-}
-
-fn delete_stale(namespace: &NetNs, served: &Served) -> std::io::Result<()> {
-    let flows = conntrack::flows(namespace, Protocol::Udp as u8)?;
-    flows.iter().filter(|flow| served.is_stale(flow)).try_for_each(|flow| conntrack::delete(namespace, flow))
 }
