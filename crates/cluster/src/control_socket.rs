@@ -156,12 +156,19 @@ fn instance_status(doc: &meta::Doc) -> InstanceStatus {
     }
 }
 
-/// Asks the service at `path`. None when nobody listens there.
+/// Asks the service at `path`. None when nobody listens there, or whoever did died before an answer.
 pub async fn ask(path: &Path, ask: Ask) -> io::Result<Option<ServiceStatus>> {
-    let Some(mut answer) = send(path, &ask).await? else { return Ok(None) };
-    let mut line = String::new();
-    answer.read_line(&mut line).await?;
-    Ok(Some(serde_json::from_str(&line)?))
+    let line = async {
+        let Some(mut answer) = send(path, &ask).await? else { return Ok(String::new()) };
+        let mut line = String::new();
+        answer.read_line(&mut line).await.map(|_| line)
+    };
+    match line.await {
+        Ok(line) if line.is_empty() => Ok(None),
+        Ok(line) => Ok(Some(serde_json::from_str(&line)?)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Asks something of images; `progress` hears of each step. None when nobody listens; otherwise the answer, or why not.

@@ -131,6 +131,11 @@ impl Change {
         transaction
     }
 
+    pub fn is_empty(&self) -> bool {
+        // Whatever else changes goes with one of these.
+        self.new_chains.is_empty() && self.flushed.is_empty() && self.old_elements.is_empty() && self.new_elements.is_empty()
+    }
+
     /// Whether a chain that was to go is used again.
     pub fn revives(&self, chain: &str) -> bool {
         self.new_chains.contains(chain)

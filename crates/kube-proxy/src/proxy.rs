@@ -1,10 +1,11 @@
-//! The loop: takes the Services that changed, makes one transaction of all of them, and falls back to the whole table when
-//! the kernel refuses it. Woken by Services, EndpointSlices and the labels of the own node.
+//! The loop: takes the Services that changed and makes one transaction of all of them. Woken by Services, EndpointSlices and
+//! the labels of the own node; and now and then, to see whether another program has changed the table.
 
 use crate::Config;
-use crate::change::{Change, Parts, removal};
+use crate::change::{Change, Parts};
 use crate::endpoint::{Endpoints, endpoints, service_of};
 use crate::health::HealthChecks;
+use crate::kernel::Kernel;
 use crate::rules::{Surroundings, part};
 use crate::service::{ServicePort, health_check_port, ports};
 use crate::stale::Served;
@@ -12,7 +13,7 @@ use crate::table::{Layout, fixed};
 use crate::topology::Here;
 use client::Resource;
 use meta::Object;
-use node_os::nft::{NftError, Protocol, Transaction};
+use node_os::nft::{NftError, Protocol};
 use node_os::{conntrack, netns::NetNs};
 use parking_lot::Mutex;
 use reconcile::{Controller, Error, Informer, Informers, Next, ObjectKey, Runtime};
@@ -45,7 +46,8 @@ pub fn start(config: Config, informers: &Informers, runtime: &Runtime) -> watch:
     slices.add_index(BY_SERVICE, |slice| owner(slice).iter().map(ToString::to_string).collect());
     let (progress, seen) = watch::channel(Progress::default());
     let health = HealthChecks::new(config.namespace.clone(), config.node_addresses.clone(), seen.clone(), runtime);
-    let changed = Changed::default();
+    let kernel = Kernel::new(config.namespace.clone());
+    let (parts, around, changed) = (Parts::default(), Surroundings::default(), Changed::default());
     let pass = Arc::new(Pass {
         config,
         services: services.clone(),
@@ -53,7 +55,7 @@ pub fn start(config: Config, informers: &Informers, runtime: &Runtime) -> watch:
         node: node.clone(),
         changed: changed.clone(),
         progress,
-        state: tokio::sync::Mutex::new(State::new(health)),
+        state: tokio::sync::Mutex::new(State { parts, around, kernel, health }),
     });
     let (by_service, by_slice) = (changed.clone(), changed);
     // One key: whatever changes during a pass is taken together by the next.
@@ -78,22 +80,12 @@ fn owner(slice: &Object) -> Option<ObjectKey> {
     service_of(slice).map(|name| ObjectKey::new(&*slice.meta.namespace, name))
 }
 
-/// What is in the kernel, as far as this process knows.
+/// What is wanted, and what else goes with it.
 struct State {
     parts: Parts,
     around: Surroundings,
-    /// Chains without rules that are still to be deleted.
-    stale: BTreeSet<String>,
-    /// False until the whole table has been written, and after the kernel refused a change.
-    in_step: bool,
+    kernel: Kernel,
     health: HealthChecks,
-}
-
-impl State {
-    fn new(health: HealthChecks) -> Self {
-        let (parts, around) = Default::default();
-        Self { parts, around, stale: BTreeSet::new(), in_step: false, health }
-    }
 }
 
 /// All that a Service's rules depend on.
@@ -137,14 +129,27 @@ impl Pass {
             keys.extend(state.parts.set(&key, wanted, &mut change));
             self.follow(&key, seen.as_ref(), state, &mut served);
         }
+        let idle = change.is_empty();
         let applied = self.apply(state, change).await;
         self.progress.send_modify(|progress| {
             progress.in_step = applied.is_ok();
             progress.passes += u64::from(applied.is_ok());
         });
-        applied?;
+        applied.map_err(|error| {
+            tracing::warn!(%error, "the kernel refused a change");
+            Error::Waiting(error.to_string())
+        })?;
         self.forget(served).await;
-        Ok(Next::OnChange)
+        let tidy = state.kernel.tidy(idle).await;
+        Ok(Next::After(tidy.unwrap_or(self.config.sync_period)))
+    }
+
+    async fn apply(&self, state: &mut State, change: Change) -> Result<(), NftError> {
+        state.kernel.check(change.is_empty()).await;
+        if state.kernel.in_step() {
+            return state.kernel.change(change).await;
+        }
+        state.kernel.make(state.parts.whole().write(fixed(&self.layout()))).await
     }
 
     fn surroundings(&self) -> Surroundings {
@@ -175,43 +180,12 @@ impl Pass {
         }
     }
 
-    async fn apply(&self, state: &mut State, change: Change) -> Result<(), Error> {
-        let mut stale = std::mem::take(&mut state.stale);
-        stale.retain(|chain| !change.revives(chain));
-        stale.extend(change.stale.iter().cloned());
-        let transaction = if state.in_step { change.transaction() } else { state.parts.whole().write(fixed(&self.layout())) };
-        // A new table has nothing old in it.
-        state.stale = if state.in_step { stale } else { BTreeSet::new() };
-        state.in_step = false;
-        let commands = transaction.commands.len();
-        self.commit(transaction).await.map_err(|error| {
-            tracing::warn!(%error, "the kernel refused a change: the whole table is written next");
-            Error::Waiting(error.to_string())
-        })?;
-        state.in_step = true;
-        tracing::debug!(commands, "Services are in the table");
-        match self.commit(removal(&state.stale)).await {
-            Ok(()) => state.stale.clear(),
-            Err(error) => tracing::debug!(%error, "chains without rules stay until the next change"),
-        }
-        Ok(())
-    }
-
     fn layout(&self) -> Layout {
         Layout {
             node_addresses: self.config.node_addresses.clone(),
             service_cidrs: self.config.service_cidrs.clone(),
             local_addresses: self.config.local_addresses.clone(),
         }
-    }
-
-    async fn commit(&self, transaction: Transaction) -> Result<(), NftError> {
-        if transaction.is_empty() {
-            return Ok(());
-        }
-        let namespace = self.config.namespace.clone();
-        let done = tokio::task::spawn_blocking(move || transaction.commit(&namespace)).await;
-        done.unwrap_or_else(|error| Err(NftError { command: "transaction".into(), source: std::io::Error::other(error) }))
     }
 
     async fn forget(&self, served: Served) {

@@ -33,7 +33,7 @@ fn everything() -> Transaction {
     let mut change = Transaction::new(TABLE);
     change.replace_table("all of it");
     for (name, kind, hook, priority) in [
-        ("raw", ChainType::Filter, Hook::Prerouting, Chain::RAW),
+        ("raw", ChainType::Filter, Hook::Prerouting, -300),
         ("in", ChainType::Filter, Hook::Input, -110),
         ("pre", ChainType::Nat, Hook::Prerouting, Chain::DSTNAT),
         ("out", ChainType::Nat, Hook::Output, Chain::DSTNAT),
@@ -53,15 +53,15 @@ fn everything() -> Transaction {
     change.add_elements("services", [Element::new(key).verdict(goto("ns/web/tcp/p80"))]);
     change.add_elements("ports", [Element::new([Datum::Protocol(Protocol::Udp), Datum::Port(53)]).verdict(Verdict::Drop)]);
     let rules: Vec<(&str, Vec<Statement>)> = vec![
-        ("raw", vec![S::Source(Test::Is, net("10.0.0.0/16")), S::InputLink(Test::Is, "eni*".into()), S::Notrack]),
+        ("raw", vec![S::Source(Test::Is, net("10.0.0.0/16")), S::InputLink(Test::Is, "eni*".into()), S::Counter]),
         ("in", vec![S::CtState(Test::Is, CtState::New), S::Verdict(Verdict::Jump("refuse".into()))]),
         ("in", vec![S::CtState(Test::IsNot, CtState::Established), S::Counter]),
         ("pre", vec![S::Lookup(address_and_port(), "services".into())]),
-        ("pre", vec![S::DestinationIsLocal, S::Destination(Test::IsNot, net("127.0.0.0/8")), S::Counter]),
+        ("pre", vec![S::SourceIsLocal, S::Destination(Test::IsNot, net("127.0.0.0/8")), S::Counter]),
         ("pre", vec![S::In(Test::Is, vec![Field::Destination], "local".into()), S::Counter, S::Verdict(Verdict::Accept)]),
         ("pre", vec![S::In(Test::IsNot, vec![Field::Source], "local".into()), S::Verdict(Verdict::Return)]),
         ("pre", vec![S::Lookup(vec![Field::Protocol, Field::DestinationPort], "ports".into())]),
-        ("pre", vec![S::Protocol(Protocol::Udp), S::Redirect(5353)]),
+        ("pre", vec![S::Protocol(Protocol::Udp), S::Counter]),
         ("out", vec![S::Lookup(address_and_port(), "services".into())]),
         ("ns/web/tcp/p80", vec![S::Source(Test::IsNot, net("10.0.0.0/16")), S::MarkOr(0x4000)]),
         ("ns/web/tcp/p80", vec![S::Counter]),
@@ -69,16 +69,16 @@ fn everything() -> Transaction {
         ("one", vec![S::Update(vec![Field::Source], "clients".into())]),
         ("one", vec![S::Protocol(Protocol::Tcp), S::Counter, S::Dnat(Ipv4Addr::LOCALHOST, Some(8081))]),
         ("two", vec![S::Protocol(Protocol::Tcp), S::Counter, S::Dnat(Ipv4Addr::LOCALHOST, Some(8082))]),
-        ("refuse", vec![S::Protocol(Protocol::Tcp), S::DestinationPort(Test::Is, 81), S::RejectReset]),
+        ("refuse", vec![S::Protocol(Protocol::Tcp), S::DestinationPort(Test::IsNot, 81), S::Counter]),
         ("refuse", vec![S::DestinationPort(Test::Is, 82), S::Counter, S::Reject]),
         ("post", vec![S::MarkIsZero(Test::Is, 0x4000), S::Verdict(Verdict::Return)]),
         ("post", vec![S::MarkXor(0x4000), S::Counter]),
-        ("post", vec![S::OutputLink(Test::IsNot, "lo".into()), S::Masquerade(true)]),
+        ("post", vec![S::MarkIsZero(Test::IsNot, 0x8000), S::Masquerade(true)]),
     ];
     for (chain, statements) in rules {
         change.add_rule(Rule::new(chain, statements).comment(format!("of {chain}")));
     }
-    let by = Spread::Hash(vec![Field::Source, Field::SourcePort]);
+    let by = Spread::Hash(vec![Field::Source, Field::DestinationPort]);
     change.add_rule(Rule::new("refuse", [S::Spread(by, vec![Verdict::Accept, Verdict::Return])]));
     change
 }
@@ -142,6 +142,33 @@ fn a_refused_command_is_named_and_nothing_is_done() {
 }
 
 #[test]
+fn what_is_there_is_read_back_and_mended() {
+    if !sandbox::inside("what_is_there_is_read_back_and_mended") {
+        return;
+    }
+    let here = NetNs::current().expect("own");
+    let tables = nft::Tables::open(&here).expect("netlink");
+    assert_eq!(tables.existing(TABLE).expect("read"), None);
+    everything().commit(&here).expect("taken");
+    let before = tables.generation().expect("a number");
+    let whole = tables.existing(TABLE).expect("read").expect("a table");
+    let difference = whole.difference(&everything()).expect("the same sets");
+    assert!(difference.change.is_empty() && difference.stale.is_empty(), "{difference:?}");
+    let mut spoiled = Transaction::new(TABLE);
+    let chain = whole.chains.keys().find(|name| name.contains("web")).expect("a chain").clone();
+    spoiled.flush_chain(&chain).add_chain(Chain::regular("old")).add_set(Set::new("older", [Kind::Port]));
+    spoiled.commit(&here).expect("taken");
+    assert_eq!(tables.generation().expect("a number"), before + 1);
+    let difference = tables.existing(TABLE).expect("read").expect("a table").difference(&everything()).expect("sets");
+    assert_eq!(difference.stale.iter().collect::<Vec<_>>(), ["old"]);
+    assert!(difference.change.to_string().starts_with(&format!("flush chain ip {TABLE} {chain}\n")), "{}", difference.change);
+    difference.change.commit(&here).expect("taken");
+    let mut removal = Transaction::new(TABLE);
+    removal.delete_chain("old").commit(&here).expect("nothing leads to it");
+    assert_eq!(tables.existing(TABLE).expect("read"), Some(whole));
+}
+
+#[test]
 fn many_elements_and_choices_pass() {
     if !sandbox::inside("many_elements_and_choices_pass") {
         return;
@@ -150,15 +177,19 @@ fn many_elements_and_choices_pass() {
     let mut change = Transaction::new(TABLE);
     change.replace_table("").add_set(Set::map("many", [Kind::Mark]));
     let names: Vec<String> = (0..3000).map(|number| format!("chain/{number}/{}", "x".repeat(80))).collect();
-    names.iter().for_each(|name| drop(change.add_chain(Chain::regular(name))));
+    for name in &names {
+        change.add_chain(Chain::regular(name));
+    }
     let elements: Vec<_> = (0..).zip(&names).map(|(mark, name)| Element::new([Datum::Mark(mark)]).verdict(goto(name))).collect();
     change.add_elements("many", elements.clone()).add_chain(Chain::regular("all"));
-    change.add_rule(Rule::new("all", [Statement::Spread(Spread::RoundRobin, names.iter().map(|name| goto(name)).collect())]));
+    change.add_rule(Rule::new("all", [Statement::Spread(Spread::Random, names.iter().map(|name| goto(name)).collect())]));
     change.commit(&here).expect("taken");
     assert_eq!(nft::chains(&here, TABLE).expect("listed").len(), 3001);
     let mut less = Transaction::new(TABLE);
     less.delete_elements("many", elements).flush_chain("all");
-    names.iter().for_each(|name| drop(less.delete_chain(name)));
+    for name in &names {
+        less.delete_chain(name);
+    }
     less.commit(&here).expect("taken");
     assert_eq!(nft::chains(&here, TABLE).expect("listed"), ["all"]);
 }

@@ -18,6 +18,7 @@ impl Node {
             service_cidrs: vec![self.service_cidr],
             local_addresses: vec![self.cluster_dns],
             pod_links: format!("{}*", pod_network::LINK_PREFIX),
+            sync_period: kube_proxy::SYNC_PERIOD,
         };
         // Nothing here waits for it: a Service that is not led yet is one that its clients try again.
         drop(kube_proxy::start(config, &self.informers, &self.runtime));

@@ -84,7 +84,8 @@ impl Sandbox {
 
     /// Of what ran without anybody who could say how it ended.
     fn bury(&self, now_ns: i64) -> io::Result<()> {
-        self.cgroup().kill_all()?;
+        self.file.shim_group().kill_all()?;
+        self.file.group().kill_all()?;
         for id in self.directory.containers()? {
             let container = self.directory.container(&id);
             let Ok(mut status) = container.status() else { continue }; // never made whole
@@ -127,7 +128,7 @@ impl Embedded {
         let (Ok(file), Ok(shim)) = (directory.file(), directory.shim()) else {
             tracing::info!(sandbox = id, "a sandbox that was never whole is removed");
             if let Ok(file) = directory.file() {
-                file.clear_cgroup()?;
+                file.clear_cgroups()?;
             }
             return directory.remove();
         };
@@ -254,7 +255,7 @@ impl Embedded {
 
     async fn start_shim(&self, directory: &SandboxDir, file: &SandboxFile) -> Result<ProcessId> {
         let log = directory.log();
-        let (pod, cgroup) = (file.pod_group(), file.group());
+        let (pod, own) = (file.pod_group(), file.shim_group());
         let limits = limits(&file.config.resources);
         let ready = node_os::unix::bind_in(directory.path(), READY).map_err(internal)?;
         ready.set_nonblocking(true).map_err(internal)?;
@@ -262,7 +263,6 @@ impl Embedded {
         let (config, path) = (self.0.config.clone(), directory.path().to_owned());
         let spawn = move || -> io::Result<ProcessId> {
             pod.create(&limits)?;
-            let own = cgroup.child("shim");
             own.create(&Limits::default())?;
             let last = path.display().to_string();
             let arguments: Vec<&str> = config.arguments.iter().map(String::as_str).chain([last.as_str()]).collect();
@@ -422,8 +422,7 @@ impl ContainerRuntime for Embedded {
             return Ok(existing.status());
         }
         let directory = self.directory(&config.id);
-        let group = self.0.config.cgroup.child(&config.cgroup_parent).child(&config.id);
-        let file = SandboxFile { config: config.clone(), created_at_ns: (self.0.now_ns)(), cgroup: group.path().to_owned() };
+        let file = SandboxFile::new(config.clone(), (self.0.now_ns)(), &self.0.config.cgroup);
         directory.create(&file).map_err(internal)?;
         match self.start_shim(&directory, &file).await {
             Ok(shim) => {
@@ -432,7 +431,7 @@ impl ContainerRuntime for Embedded {
                 Ok(sandbox.status())
             }
             Err(error) => {
-                file.clear_cgroup().and_then(|()| directory.remove()).map_err(internal)?;
+                file.clear_cgroups().and_then(|()| directory.remove()).map_err(internal)?;
                 Err(error)
             }
         }
@@ -449,7 +448,7 @@ impl ContainerRuntime for Embedded {
             ended.map_err(|_| Error::Internal("a shim does not end".into()))?.map_err(internal)?;
         }
         let now_ns = (self.0.now_ns)();
-        let clear = move || sandbox.bury(now_ns).and_then(|()| sandbox.file.clear_cgroup());
+        let clear = move || sandbox.bury(now_ns).and_then(|()| sandbox.file.clear_cgroups());
         tokio::task::spawn_blocking(clear).await.map_err(joined)?.map_err(internal)
     }
 

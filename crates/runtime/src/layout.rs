@@ -23,6 +23,9 @@ pub const SOCKET: &str = "shim.sock";
 /// Where a new shim says that it listens.
 pub const READY: &str = "ready.sock";
 
+/// Beside `kubepods`.
+const SHIMS: &str = "shims";
+
 /// `sandbox.json`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,9 +34,19 @@ pub struct SandboxFile {
     pub created_at_ns: i64,
     /// From the top of each hierarchy: the sandbox's own group, beneath its pod's, which other sandboxes may share.
     pub cgroup: PathBuf,
+    /// The shim's, apart from the pod's: what a pod may use is its containers' alone, and the kernel, when that is used up,
+    /// has nobody else to kill.
+    pub shim_cgroup: PathBuf,
 }
 
 impl SandboxFile {
+    /// `node` is the group of everything that runs on it.
+    pub fn new(config: SandboxConfig, created_at_ns: i64, node: &Cgroup) -> Self {
+        let cgroup = node.child(&config.cgroup_parent).child(&config.id).path().to_owned();
+        let shim_cgroup = node.child(SHIMS).child(&config.id).path().to_owned();
+        Self { config, created_at_ns, cgroup, shim_cgroup }
+    }
+
     pub fn group(&self) -> Cgroup {
         Cgroup::new(&self.cgroup)
     }
@@ -42,10 +55,16 @@ impl SandboxFile {
         Cgroup::new(self.cgroup.parent().unwrap_or(&self.cgroup))
     }
 
-    /// Ends what runs in the sandbox's group and removes it, and its pod's where it was the last.
-    pub fn clear_cgroup(&self) -> io::Result<()> {
-        self.group().kill_all()?;
-        self.group().remove()?;
+    pub fn shim_group(&self) -> Cgroup {
+        Cgroup::new(&self.shim_cgroup)
+    }
+
+    /// Ends what runs in the sandbox's groups and removes them, and its pod's where it was the last.
+    pub fn clear_cgroups(&self) -> io::Result<()> {
+        for group in [self.shim_group(), self.group()] {
+            group.kill_all()?;
+            group.remove()?;
+        }
         self.pod_group().remove_if_childless()
     }
 }

@@ -1,17 +1,21 @@
 //! The numbers of SPECIFICATION.md: one run on one machine, the peer beside it under the same conditions.
 
+mod balancer;
 mod clusters;
 mod containers;
 mod etcd;
-mod follow;
+mod events;
+mod field;
 mod http;
 mod idle;
 mod list;
 mod load;
 mod nodes;
 mod report;
+mod services;
 mod simulated;
 mod starts;
+mod traffic;
 mod watch;
 
 use crate::demo::{sandbox, service, world::World};
@@ -56,6 +60,8 @@ enum Phase {
     Watch,
     Etcd,
     Nodes,
+    Services,
+    Balancer,
     Scheduler,
     Rollout,
     Pods,
@@ -138,6 +144,12 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     if options.wants(Phase::Nodes) {
         nodes::measure(world, runtime, report)?;
         runtime.block_on(containers::beside_runc(world, report))?;
+    }
+    if options.wants(Phase::Services) {
+        services::measure(world, runtime, report)?;
+    }
+    if options.wants(Phase::Balancer) {
+        balancer::measure(world, runtime, length, report)?;
     }
     let simulated: Vec<Phase> = [Phase::Scheduler, Phase::Rollout].into_iter().filter(|phase| options.wants(*phase)).collect();
     if !simulated.is_empty() {

@@ -1,18 +1,17 @@
 //! Nodes and pods: how long until a node is Ready, until a pod runs, and what the processes of a node cost.
 
+use super::events::Events;
 use super::http::{Connection, Target};
 use super::report::Report;
 use super::{clusters, percentile, sorted};
 use crate::demo::{image, world::World};
 use crate::process::{Failure, Result};
 use crate::procfs;
-use bytes::{Buf, Bytes, BytesMut};
-use http_body_util::BodyExt;
+use bytes::Bytes;
 use hyper::Method;
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 
 const CLUSTER: &str = "nodes";
@@ -20,26 +19,26 @@ const CLUSTER: &str = "nodes";
 const INSTANCE_TYPE: &str = "m5.xlarge";
 const ONE_AFTER_THE_OTHER: usize = 30;
 const AT_ONCE: usize = 40;
-const PATIENCE: Duration = Duration::from_secs(60);
-const PODS: &str = "/api/v1/namespaces/default/pods";
+pub const PODS: &str = "/api/v1/namespaces/default/pods";
 
 pub fn measure(world: &mut World, runtime: &Runtime, report: &mut Report) -> Result<()> {
     clusters::create(world, CLUSTER)?;
     let archive = image::pack(&world.directory)?;
     world.ok(&format!("pilothouse image load --state-dir $STATE {}", archive.display()))?;
     let target = clusters::target(world, CLUSTER)?;
-    let node = runtime.block_on(node_ready(world, &target, report))?;
+    let (node, took) = runtime.block_on(node_ready(world, &target, CLUSTER))?;
+    report.add("CreateNodegroup to its node Ready", "<= 3 s", format!("{took:.2} s"));
     runtime.block_on(one_by_one(&target, &node, report))?;
     runtime.block_on(all_at_once(world, &target, &node, report))?;
     clusters::delete_group(world, CLUSTER)?;
     clusters::delete(world, CLUSTER)
 }
 
-/// From the call of CreateNodegroup to the event that says Ready.
-async fn node_ready(world: &mut World, target: &Target, report: &mut Report) -> Result<String> {
+/// A node's name, and the seconds from the call of CreateNodegroup to the event that says Ready.
+pub async fn node_ready(world: &mut World, target: &Target, cluster: &str) -> Result<(String, f64)> {
     let mut events = Events::open(target, "/api/v1/nodes?watch=true").await?;
     let called: f64 = world
-        .ok(&format!("python3 clusters.py nodegroup {CLUSTER} {INSTANCE_TYPE}"))?
+        .ok(&format!("python3 clusters.py nodegroup {cluster} {INSTANCE_TYPE}"))?
         .stdout
         .trim()
         .parse()
@@ -51,8 +50,7 @@ async fn node_ready(world: &mut World, target: &Target, report: &mut Report) -> 
     let node = events.until(is_ready).await?;
     // The watch was read late if the node was quicker than Python's exit; its own clock is to the second only.
     let took = since_epoch() - called;
-    report.add("CreateNodegroup to its node Ready", "<= 3 s", format!("{took:.2} s"));
-    Ok(node["metadata"]["name"].as_str().unwrap_or_default().to_owned()) // every object has a name
+    Ok((node["metadata"]["name"].as_str().unwrap_or_default().to_owned(), took)) // every object has a name
 }
 
 fn since_epoch() -> f64 {
@@ -61,9 +59,10 @@ fn since_epoch() -> f64 {
     now.duration_since(UNIX_EPOCH).map_or(0.0, |passed| passed.as_secs_f64())
 }
 
-fn pod(name: &str, node: &str) -> Bytes {
+/// One that does nothing.
+pub fn pod(name: &str, node: &str) -> Bytes {
     let pod = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "bench"}},
         "spec": {
             "nodeName": node, "terminationGracePeriodSeconds": 0,
             "containers": [{"name": "main", "image": image::NAME, "imagePullPolicy": "IfNotPresent", "command": ["sleep", "infinity"]}],
@@ -122,7 +121,7 @@ async fn one_by_one(target: &Target, node: &str, report: &mut Report) -> Result<
     Ok(())
 }
 
-fn is_running(pod: &Value) -> bool {
+pub fn is_running(pod: &Value) -> bool {
     pod.pointer("/status/phase").is_some_and(|phase| phase == "Running")
 }
 
@@ -162,39 +161,4 @@ async fn all_at_once(world: &World, target: &Target, node: &str, report: &mut Re
         delete(&mut writer, &format!("burst-{number}")).await?;
     }
     Ok(())
-}
-
-/// A watch, event by event.
-struct Events {
-    _open: Connection,
-    body: Incoming,
-    buffer: BytesMut,
-}
-
-impl Events {
-    async fn open(target: &Target, path: &str) -> Result<Self> {
-        let mut connection = target.connect().await?;
-        let body = connection.open(Method::GET, path, Bytes::new()).await?.into_body();
-        Ok(Self { _open: connection, body, buffer: BytesMut::new() })
-    }
-
-    /// The first object of which `wanted` says yes; it is asked about each in turn.
-    async fn until(&mut self, mut wanted: impl FnMut(&Value) -> bool) -> Result<Value> {
-        tokio::time::timeout(PATIENCE, async {
-            loop {
-                while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                    let line = self.buffer.split_to(end);
-                    self.buffer.advance(1);
-                    let event: Value = serde_json::from_slice(&line).map_err(|error| Failure(error.to_string()))?;
-                    if wanted(&event["object"]) {
-                        return Ok(event["object"].clone());
-                    }
-                }
-                let frame = self.body.frame().await.ok_or("a watch ended")?.map_err(|error| Failure(error.to_string()))?;
-                self.buffer.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-            }
-        })
-        .await
-        .map_err(|_| Failure("what the benchmark waits for did not happen within a minute".into()))?
-    }
 }

@@ -1,6 +1,6 @@
 //! Clusters of simulated nodes: how many pods a second find a node, how long a large Deployment takes, and what it all costs.
 
-use super::follow::Follow;
+use super::events::Events;
 use super::http::Target;
 use super::report::Report;
 use super::{Phase, clusters, idle, namespace_path};
@@ -144,7 +144,7 @@ async fn rollout(world: &World, target: &Target, nodes: usize, report: &mut Repo
         "spec": {"replicas": DEPLOYED, "selector": {"matchLabels": {"app": "large"}}, "template": template},
     });
     let deployments = "/apis/apps/v1/namespaces/default/deployments";
-    let mut watch = Follow::open(target, &format!("{deployments}?watch=true&fieldSelector=metadata.name%3Dlarge")).await?;
+    let mut watch = Events::open(target, &format!("{deployments}?watch=true&fieldSelector=metadata.name%3Dlarge")).await?;
     let pid = service::only_pid(world)?;
     let (started, before) = (Instant::now(), procfs::cpu_seconds(pid).ok_or("the service is gone")?);
     writer.exchange(Method::POST, deployments, deployment.to_string().into()).await?;
@@ -173,7 +173,7 @@ async fn place(
     let run = run_of(shape, nodes);
     let path = format!("{}/pods", namespace_path());
     let mut bound =
-        Follow::open(target, &format!("{path}?watch=true&fieldSelector=spec.nodeName%21%3D&labelSelector=run%3D{run}")).await?;
+        Events::open(target, &format!("{path}?watch=true&fieldSelector=spec.nodeName%21%3D&labelSelector=run%3D{run}")).await?;
     let pid = service::only_pid(world)?;
     let (started, before) = (Instant::now(), procfs::cpu_seconds(pid).ok_or("the service is gone")?);
     let creating = create(target, &path, &run, shape, pods);

@@ -27,6 +27,9 @@ pub struct Options {
     /// Stop after this step
     #[arg(long, value_name = "STEP", value_parser = steps::names())]
     until: Option<String>,
+    /// Leave these steps out, for work on a later one
+    #[arg(long, value_name = "STEP", value_delimiter = ',', value_parser = steps::names())]
+    skip: Vec<String>,
     /// Also delete everything through the same clients, and prove that nothing is left
     #[arg(long)]
     once: bool,
@@ -47,7 +50,11 @@ const USUAL_PORT: u16 = 4566;
 impl Options {
     /// What `./x test` runs.
     pub fn for_tests() -> Self {
-        Self { until: None, once: true, keep: false, port: None, inside: false }
+        Self { until: None, skip: Vec::new(), once: true, keep: false, port: None, inside: false }
+    }
+
+    fn told<'a>(&'a self, steps: &'a [Step]) -> impl Iterator<Item = &'a Step> {
+        steps.iter().filter(|step| !self.skip.iter().any(|name| name == step.name))
     }
 }
 
@@ -72,6 +79,7 @@ fn build() -> Result<()> {
 fn arguments(options: &Options) -> Vec<String> {
     let mut arguments = vec!["demo".to_owned(), "--once".to_owned(), "--inside".to_owned()];
     arguments.extend(options.until.iter().flat_map(|until| ["--until".to_owned(), until.clone()]));
+    arguments.extend(options.skip.iter().flat_map(|step| ["--skip".to_owned(), step.clone()]));
     arguments.extend(options.port.iter().flat_map(|port| ["--port".to_owned(), port.to_string()]));
     arguments.extend(options.keep.then(|| "--keep".to_owned()));
     arguments
@@ -86,7 +94,8 @@ fn tell(options: &Options) -> Result<()> {
     }
     let before = Snapshot::take(&world, options.inside);
     let started = Instant::now();
-    let told = tell_steps(&mut world, options).and_then(|()| if options.once { end(&mut world, &before) } else { Ok(()) });
+    let told =
+        tell_steps(&mut world, options).and_then(|()| if options.once { end(&mut world, options, &before) } else { Ok(()) });
     match told {
         Ok(()) if options.once => {
             world.remove_files()?;
@@ -107,7 +116,7 @@ fn directory(options: &Options) -> PathBuf {
 }
 
 fn tell_steps(world: &mut World, options: &Options) -> Result<()> {
-    for step in STEPS {
+    for step in options.told(STEPS) {
         perform(world, step)?;
         if options.until.as_deref() == Some(step.name) {
             break;
@@ -117,8 +126,8 @@ fn tell_steps(world: &mut World, options: &Options) -> Result<()> {
 }
 
 /// What `--once` adds: the way back, through the same clients, and the proof.
-fn end(world: &mut World, before: &Snapshot) -> Result<()> {
-    for step in steps::WAY_BACK {
+fn end(world: &mut World, options: &Options, before: &Snapshot) -> Result<()> {
+    for step in options.told(steps::WAY_BACK) {
         perform(world, step)?;
     }
     let left = before.what_is_left(&Snapshot::take(world, before.sandboxed));

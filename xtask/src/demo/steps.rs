@@ -50,5 +50,5 @@ pub const WAY_BACK: &[Step] = &[
 pub const BUILD: &str = "build";
 
 pub fn names() -> Vec<&'static str> {
-    [BUILD].into_iter().chain(STEPS.iter().map(|step| step.name)).collect()
+    [BUILD].into_iter().chain(STEPS.iter().chain(WAY_BACK).map(|step| step.name)).collect()
 }

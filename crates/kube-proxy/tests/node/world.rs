@@ -30,6 +30,10 @@ pub const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 100, 7, 7);
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 9);
 /// A pod of another node, as far as this one can tell.
 pub const REMOTE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 20);
+/// A Service's address that the node answers on itself.
+pub const OWN: Ipv4Addr = Ipv4Addr::new(10, 100, 0, 53);
+/// Neither a pod nor a Service.
+pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(10, 0, 9, 9);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const NODE_NAME: &str = "n1";
 const MINOR: u32 = 36;
@@ -42,6 +46,7 @@ pub struct World {
     pub client: NetNs,
     /// Each pod by its address. The first is 10.0.1.10.
     pub pods: BTreeMap<Ipv4Addr, NetNs>,
+    router: Links,
     progress: watch::Receiver<Progress>,
     proxy: Runtime,
     runtime: Runtime,
@@ -83,13 +88,15 @@ impl World {
         router.set_up(LOOPBACK).await.expect("up");
         router.add_address(LOOPBACK, GATEWAY.into()).await.expect("an address");
         let node = host(&router, "node", &[NODE]).await;
-        let client = host(&router, "client", &[CLIENT, REMOTE]).await;
+        Links::open(&node).expect("netlink").add_address(LOOPBACK, OWN.into()).await.expect("an address");
+        let client = host(&router, "client", &[CLIENT, REMOTE, ELSEWHERE]).await;
         let pods = pods(&router, &node, directory.path()).await;
         let mut world = Self {
             admin,
             node,
             client,
             pods,
+            router,
             progress: watch::channel(Progress::default()).1,
             proxy: Runtime::new(),
             runtime,
@@ -112,38 +119,55 @@ impl World {
             namespace: self.node.clone(),
             node_addresses: vec![NODE],
             service_cidrs: vec![net("10.100.0.0/16")],
-            local_addresses: Vec::new(),
+            local_addresses: vec![OWN],
             pod_links: "eni*".into(),
+            sync_period: Duration::from_secs(1),
         };
         self.progress = kube_proxy::start(config, &informers, &self.proxy);
     }
 
-    pub async fn restart_proxy(&mut self) {
+    pub async fn stop_proxy(&self) {
         self.proxy.shutdown().await;
+    }
+
+    pub async fn restart_proxy(&mut self) {
+        self.stop_proxy().await;
         self.start_proxy();
         self.progress.wait_for(|progress| progress.in_step).await.expect("a pass");
     }
 
-    /// Every pod tells who it is and whom it sees, by TCP and by UDP.
+    /// Every place tells who it is and whom it sees, by TCP and by UDP.
     fn answer(&self) {
-        let remote = (REMOTE, self.client.clone());
-        for (address, namespace) in self.pods.clone().into_iter().chain([remote]) {
-            let listener = namespace.listen_tcp((address, 8080).into()).expect("a listener");
-            let socket = namespace.bind_udp((address, 8080).into()).expect("a socket");
-            let stop = self.runtime.stop.clone();
-            self.runtime.tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
-                while let Ok((mut stream, from)) = listener.accept().await {
-                    // A client that went away is no concern of the pod.
-                    drop(stream.write_all(format!("{address} sees {}", from.ip()).as_bytes()).await);
-                }
-            }));
-            self.runtime.tasks.spawn(stop.run_until_cancelled_owned(async move {
-                let mut buffer = [0; 64];
-                while let Ok((_, from)) = socket.recv_from(&mut buffer).await {
-                    drop(socket.send_to(address.to_string().as_bytes(), from).await); // as above
-                }
-            }));
+        let pods = self.pods.iter().map(|(address, namespace)| ((*address, 8080), namespace));
+        let beyond = [(REMOTE, 8080), (ELSEWHERE, 80)].map(|place| (place, &self.client));
+        let node = [(NODE, 22), (OWN, 53)].map(|place| (place, &self.node));
+        for (place, namespace) in pods.chain(beyond).chain(node) {
+            self.answer_at(place, namespace);
         }
+    }
+
+    fn answer_at(&self, (address, port): (Ipv4Addr, u16), namespace: &NetNs) {
+        let listener = namespace.listen_tcp((address, port).into()).expect("a listener");
+        let socket = namespace.bind_udp((address, port).into()).expect("a socket");
+        let stop = self.runtime.stop.clone();
+        self.runtime.tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
+            while let Ok((mut stream, from)) = listener.accept().await {
+                // A client that went away is no concern of the pod.
+                drop(stream.write_all(format!("{address} sees {}", from.ip()).as_bytes()).await);
+            }
+        }));
+        self.runtime.tasks.spawn(stop.run_until_cancelled_owned(async move {
+            let mut buffer = [0; 64];
+            while let Ok((_, from)) = socket.recv_from(&mut buffer).await {
+                drop(socket.send_to(address.to_string().as_bytes(), from).await); // as above
+            }
+        }));
+    }
+
+    /// What the router does not know by itself it sends to the node.
+    pub async fn lead_to_node(&self, network: &str) {
+        let link = self.router.need("v-node").await.expect("a link").index;
+        self.router.put_route(&Route::via(net(network), NODE, link)).await.expect("a route");
     }
 
     /// What is heard at an address: an answer, `refused` or `silence`.
@@ -170,7 +194,6 @@ impl World {
                 if heard == expected {
                     return;
                 }
-                println!("{to:?}: {heard}");
                 self.progress.changed().await.expect("the proxy runs");
             }
         });
@@ -202,12 +225,12 @@ impl World {
         self.progress.borrow().passes
     }
 
-    /// What a program says inside the node.
-    pub fn run(&self, program: &str, arguments: &[&str]) -> Option<String> {
-        let output = self.node.run(|| Command::new(program).args(arguments).output()).ok()?; // there is no such program here
+    /// nft knows all that it finds, where it is at hand.
+    pub fn listing_can_be_read(&self) {
+        let listed = self.node.run(|| Command::new("nft").args(["list", "ruleset"]).output());
+        let Ok(output) = listed else { return println!("nft is not here") };
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && error.is_empty(), "{program} {arguments:?}: {error}");
-        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+        assert!(output.status.success() && error.is_empty(), "{error}");
     }
 
     pub async fn stop(self) {

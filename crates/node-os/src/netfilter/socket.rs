@@ -81,7 +81,7 @@ pub fn batch(subsystem: u16, messages: &[Message]) -> Vec<u8> {
     bytes
 }
 
-/// Lives for one exchange, so that no answer is left over for the next.
+/// For one exchange at a time.
 pub struct Socket(OwnedFd);
 
 impl Socket {
@@ -125,6 +125,23 @@ impl Socket {
         Err(io::Error::other("the kernel did not answer"))
     }
 
+    /// A question with one answer.
+    pub fn ask<T>(&self, message: &Message, read: impl Fn(&[u8]) -> Option<T>) -> io::Result<Option<T>> {
+        let mut bytes = Vec::new();
+        message.write(0, 1, 0, &mut bytes);
+        self.send(&bytes)?;
+        while let Some(datagram) = self.receive()? {
+            for (kind, _, body) in Datagram(&datagram) {
+                if kind == ERROR {
+                    error_code(body)?;
+                } else if let Some(answer) = body.get(FAMILY_HEADER..).and_then(&read) {
+                    return Ok(Some(answer));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Calls `each` with kind and attributes of every object there is.
     pub fn dump<T>(&self, message: &Message, each: impl Fn(u16, &[u8]) -> Option<T>) -> io::Result<Vec<T>> {
         for sequence in 1..=DUMPS {
@@ -155,6 +172,8 @@ impl Socket {
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        // What an exchange that failed has left is no answer to this one.
+        while self.receive().is_ok_and(|left| left.is_some()) {}
         // A message has to fit the buffer whole; bookkeeping takes its part of it.
         setsockopt(&self.0, SndBufForce, &(bytes.len() * 2 + BUFFER))?;
         setsockopt(&self.0, RcvBufForce, &(bytes.len() + 16 * BUFFER))?;

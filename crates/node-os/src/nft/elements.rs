@@ -1,8 +1,9 @@
 //! Sets and their elements in the kernel's words.
 
 use super::expressions::{ANONYMOUS, write_verdict};
-use super::{Datum, Element, Kind, Set, Verdict};
+use super::{Datum, Element, Kind, Protocol, Set, Verdict};
 use crate::netfilter::Writer;
+use std::net::Ipv4Addr;
 
 const FLAG_ANONYMOUS: u32 = 1;
 const FLAG_CONSTANT: u32 = 2;
@@ -20,7 +21,7 @@ const COMMENT: usize = 128;
 
 /// nft's own notes on an object (libnftnl/udata.h).
 const NOTE_KEY_ORDER: u8 = 0;
-const NOTE_SET_COMMENT: u8 = 7;
+pub const NOTE_SET_COMMENT: u8 = 7;
 const HOST_ORDER: u32 = 1;
 
 impl Kind {
@@ -64,8 +65,53 @@ pub fn key_bytes(key: &[Datum]) -> Vec<u8> {
     bytes
 }
 
+/// The kinds that `key_type` made a number of.
+pub fn kinds_of(mut number: u32) -> Option<Vec<Kind>> {
+    let mut kinds = Vec::new();
+    while number != 0 {
+        let last = number & ((1 << TYPE_BITS) - 1);
+        kinds.push([Kind::Address, Kind::Protocol, Kind::Port, Kind::Mark].into_iter().find(|kind| kind.number() == last)?);
+        number >>= TYPE_BITS;
+    }
+    kinds.reverse();
+    Some(kinds)
+}
+
+/// What `key_bytes` wrote.
+pub fn read_key(kinds: &[Kind], bytes: &[u8]) -> Option<Vec<Datum>> {
+    let pieces = bytes.chunks(4).zip(kinds).map(|(piece, kind)| {
+        Some(match kind {
+            Kind::Address => Datum::Address(Ipv4Addr::from(<[u8; 4]>::try_from(piece).ok()?)),
+            Kind::Protocol => {
+                let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
+                Datum::Protocol(protocols.into_iter().find(|protocol| Some(&(*protocol as u8)) == piece.first())?)
+            }
+            Kind::Port => Datum::Port(u16::from_be_bytes(piece.get(..2)?.try_into().ok()?)),
+            Kind::Mark => Datum::Mark(u32::from_ne_bytes(piece.try_into().ok()?)),
+        })
+    });
+    pieces.collect::<Option<Vec<_>>>().filter(|key| key.len() == kinds.len())
+}
+
+/// The note of this kind.
+pub fn note_of(mut notes: &[u8], wanted: u8) -> Option<&[u8]> {
+    while let [kind, length, rest @ ..] = notes {
+        let value = rest.get(..usize::from(*length))?;
+        if *kind == wanted {
+            return Some(value);
+        }
+        notes = &rest[value.len()..];
+    }
+    None
+}
+
+/// A comment without the zero at its end.
+pub fn text_of(note: &[u8]) -> String {
+    String::from_utf8_lossy(note.strip_suffix(&[0]).unwrap_or(note)).into_owned()
+}
+
 /// A note in nft's form: kind, length, value.
-fn note(notes: &mut Vec<u8>, kind: u8, value: &[u8]) {
+pub fn note(notes: &mut Vec<u8>, kind: u8, value: &[u8]) {
     notes.push(kind);
     notes.push(u8::try_from(value.len()).unwrap_or(0)); // all are short
     notes.extend_from_slice(value);
@@ -160,6 +206,15 @@ mod tests {
     use crate::nft::Protocol;
     use std::net::Ipv4Addr;
 
+    fn kind_of(datum: &Datum) -> Kind {
+        match datum {
+            Datum::Address(_) => Kind::Address,
+            Datum::Protocol(_) => Kind::Protocol,
+            Datum::Port(_) => Kind::Port,
+            Datum::Mark(_) => Kind::Mark,
+        }
+    }
+
     #[test]
     fn keys_fill_registers() {
         let (address, protocol, port) =
@@ -172,6 +227,9 @@ mod tests {
         ];
         for (key, expected) in cases {
             assert_eq!(key_bytes(key), expected, "{key:?}");
+            let kinds: Vec<Kind> = key.iter().map(kind_of).collect();
+            assert_eq!(read_key(&kinds, expected).as_deref(), Some(key));
+            assert_eq!(kinds_of(key_type(&kinds)), Some(kinds));
         }
         assert_eq!(key_type(&[Kind::Address, Kind::Protocol, Kind::Port]), 0x7_30d);
     }
@@ -182,6 +240,15 @@ mod tests {
         let notes = comment(0, &long);
         assert_eq!((notes[0], notes[1], notes.len()), (0, 127, 129));
         assert_eq!(std::str::from_utf8(&notes[2..128]), Ok(&long[..126]));
+    }
+
+    #[test]
+    fn notes_are_found_by_their_kind() {
+        let mut notes = comment(0, "web");
+        note(&mut notes, 9, &[1, 2]);
+        assert_eq!(note_of(&notes, 0).map(text_of).as_deref(), Some("web"));
+        assert_eq!((note_of(&notes, 9), note_of(&notes, 7)), (Some(&[1, 2][..]), None));
+        assert_eq!((note_of(&[9, 5, 1], 9), note_of(&[9], 9)), (None, None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Transactions as netlink messages.
 
-use super::elements::{comment, write_anonymous, write_choices, write_elements, write_set};
+use super::elements::{comment, note, write_anonymous, write_choices, write_elements, write_set};
+use super::existing::{NOTE_FINGERPRINT, fingerprint};
 use super::{Chain, ChainType, Command, Rule, Transaction, expressions};
 use crate::netfilter::{Message, Writer};
 
@@ -17,9 +18,15 @@ pub const NEW_RULE: u16 = 6;
 pub const GET_RULE: u16 = 7;
 const DELETE_RULE: u16 = 8;
 const NEW_SET: u16 = 9;
+pub const GET_SET: u16 = 10;
 const DELETE_SET: u16 = 11;
 const NEW_ELEMENTS: u16 = 12;
+pub const GET_ELEMENTS: u16 = 13;
 const DELETE_ELEMENTS: u16 = 14;
+pub const GET_GENERATION: u16 = 16;
+
+/// What becomes of packets that no rule of a base chain decides about.
+const ACCEPT: u32 = 1;
 
 const CREATE: u16 = 0x400;
 /// For rules: behind the ones there are.
@@ -65,8 +72,6 @@ impl Encoder<'_> {
                 write_set(&mut out, self.table, set, id);
                 self.messages.push(message(NEW_SET, CREATE, out));
             }
-            // Without elements all are meant.
-            Command::FlushSet(name) => self.named(DELETE_ELEMENTS, 2, name),
             Command::DeleteSet(name) => self.named(DELETE_SET, 2, name),
             Command::AddElements(set, elements) => {
                 let lists = write_elements(self.table, set, elements);
@@ -112,20 +117,20 @@ impl Encoder<'_> {
             out.put_text(2, &rule.chain).nest(4, |list| {
                 list.raw(expressions.list.bytes());
             });
-            if !rule.comment.is_empty() {
-                out.put(7, &comment(0, &rule.comment));
-            }
+            let mut notes = if rule.comment.is_empty() { Vec::new() } else { comment(0, &rule.comment) };
+            note(&mut notes, NOTE_FINGERPRINT, &fingerprint(rule).to_ne_bytes());
+            out.put(7, &notes);
         });
     }
 }
 
 fn write_chain(out: &mut Writer, chain: &Chain) {
     out.put_text(3, &chain.name);
-    if let Some((kind, hook, priority, policy)) = chain.base {
+    if let Some((kind, hook, priority)) = chain.base {
         out.nest(4, |inner| {
             inner.put_u32(1, hook as u32).put_u32(2, priority.cast_unsigned());
         });
-        out.put_u32(5, policy as u32).put_text(7, chain_type(kind));
+        out.put_u32(5, ACCEPT).put_text(7, chain_type(kind));
     }
     if !chain.comment.is_empty() {
         out.put(12, &comment(0, &chain.comment));
@@ -136,6 +141,5 @@ pub fn chain_type(kind: ChainType) -> &'static str {
     match kind {
         ChainType::Filter => "filter",
         ChainType::Nat => "nat",
-        ChainType::Route => "route",
     }
 }

@@ -1,7 +1,7 @@
 //! Statements as the kernel's expressions (linux/netfilter/nf_tables.h): small steps that work on registers.
 
 use super::{CtState, Field, Rule, Spread, Statement, Test, Verdict};
-use crate::netfilter::Writer;
+use crate::netfilter::{Attributes, Writer};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
@@ -11,6 +11,8 @@ const VERDICT_REGISTER: u32 = 0;
 const LIST_ELEMENT: u16 = 1;
 const LINK_NAME: usize = 16;
 const LOCAL: u32 = 2;
+/// How `reject` answers: by ICMP.
+const ICMP: u32 = 0;
 const NAT_RANDOM_FULLY: u32 = 1 << 4;
 const PORT_UNREACHABLE: u8 = 3;
 /// Any number does: it only has to be the same after a restart.
@@ -55,12 +57,12 @@ impl Expressions {
                 self.load(Field::Protocol, REGISTER);
                 self.compare(Test::Is, &[*protocol as u8]);
             }
-            Statement::SourcePort(test, port) => self.port(Field::SourcePort, *test, *port),
-            Statement::DestinationPort(test, port) => self.port(Field::DestinationPort, *test, *port),
-            Statement::InputLink(test, name) => self.link(6, *test, name),
-            Statement::OutputLink(test, name) => self.link(7, *test, name),
-            Statement::SourceIsLocal => self.is_local(1),
-            Statement::DestinationIsLocal => self.is_local(2),
+            Statement::DestinationPort(test, port) => {
+                self.load(Field::DestinationPort, REGISTER);
+                self.compare(*test, &port.to_be_bytes());
+            }
+            Statement::InputLink(test, name) => self.input_link(*test, name),
+            Statement::SourceIsLocal => self.source_is_local(),
             Statement::CtState(test, state) => self.ct_state(*test, *state),
             Statement::MarkIsZero(test, mask) => {
                 self.load(Field::Mark, REGISTER);
@@ -82,22 +84,16 @@ impl Expressions {
             Statement::Counter => self.add("counter", |data| {
                 data.put_u64(1, 0).put_u64(2, 0);
             }),
-            Statement::Notrack => self.add("notrack", |_| {}),
             Statement::Verdict(verdict) => self.add("immediate", |data| {
                 data.put_u32(1, VERDICT_REGISTER).nest(2, |value| write_verdict(value, verdict));
             }),
             Statement::Dnat(address, port) => self.nat(1, *address, *port),
             Statement::Snat(address) => self.nat(0, *address, None),
             Statement::Masquerade(random) => self.masquerade(*random),
-            Statement::Redirect(port) => self.redirect(*port),
-            Statement::Reject => self.reject(0, PORT_UNREACHABLE),
-            Statement::RejectReset => self.reject(1, 0),
+            Statement::Reject => self.add("reject", |data| {
+                data.put_u32(1, ICMP).put_u8(2, PORT_UNREACHABLE);
+            }),
         }
-    }
-
-    fn port(&mut self, field: Field, test: Test, port: u16) {
-        self.load(field, REGISTER);
-        self.compare(test, &port.to_be_bytes());
     }
 
     fn masquerade(&mut self, random: bool) {
@@ -105,19 +101,6 @@ impl Expressions {
             if random {
                 data.put_u32(1, NAT_RANDOM_FULLY);
             }
-        });
-    }
-
-    fn redirect(&mut self, port: u16) {
-        self.immediate(REGISTER, &port.to_be_bytes());
-        self.add("redir", |data| {
-            data.put_u32(1, REGISTER);
-        });
-    }
-
-    fn reject(&mut self, kind: u32, code: u8) {
-        self.add("reject", |data| {
-            data.put_u32(1, kind).put_u8(2, code);
         });
     }
 
@@ -130,7 +113,6 @@ impl Expressions {
         let (base, offset, length) = match field {
             Field::Source => (1, 12, 4),
             Field::Destination => (1, 16, 4),
-            Field::SourcePort => (2, 0, 2),
             Field::DestinationPort => (2, 2, 2),
             Field::Mark => return self.load_meta(3, register),
             Field::Protocol => return self.load_meta(16, register),
@@ -179,8 +161,8 @@ impl Expressions {
     }
 
     /// A trailing `*` stands for any ending.
-    fn link(&mut self, key: u32, test: Test, name: &str) {
-        self.load_meta(key, REGISTER);
+    fn input_link(&mut self, test: Test, name: &str) {
+        self.load_meta(6, REGISTER);
         let mut bytes = name.as_bytes().to_vec();
         if bytes.last() == Some(&b'*') {
             bytes.pop();
@@ -190,9 +172,9 @@ impl Expressions {
         self.compare(test, &bytes);
     }
 
-    fn is_local(&mut self, flags: u32) {
+    fn source_is_local(&mut self) {
         self.add("fib", |data| {
-            data.put_u32(1, REGISTER).put_u32(2, 3).put_u32(3, flags);
+            data.put_u32(1, REGISTER).put_u32(2, 3).put_u32(3, 1);
         });
         self.compare(Test::Is, &LOCAL.to_ne_bytes());
     }
@@ -239,8 +221,8 @@ impl Expressions {
     fn spread(&mut self, by: &Spread, verdicts: &[Verdict]) {
         let count = u32::try_from(verdicts.len()).unwrap_or(u32::MAX);
         match by {
-            Spread::Random | Spread::RoundRobin => self.add("numgen", |data| {
-                data.put_u32(1, REGISTER).put_u32(2, count).put_u32(3, u32::from(*by == Spread::Random)).put_u32(4, 0);
+            Spread::Random => self.add("numgen", |data| {
+                data.put_u32(1, REGISTER).put_u32(2, count).put_u32(3, 1).put_u32(4, 0);
             }),
             Spread::Hash(fields) => {
                 self.load_all(fields);
@@ -294,4 +276,17 @@ pub fn write_verdict(value: &mut Writer, verdict: &Verdict) {
             data.put_text(2, chain);
         }
     });
+}
+
+/// What [`write_verdict`] wrote.
+pub fn read_verdict(value: Attributes<'_>) -> Option<Verdict> {
+    let data = value.nested(2)?;
+    Some(match data.u32(1)?.cast_signed() {
+        0 => Verdict::Drop,
+        1 => Verdict::Accept,
+        -3 => Verdict::Jump(data.text(2)?),
+        -4 => Verdict::Goto(data.text(2)?),
+        -5 => Verdict::Return,
+        _ => return None,
+    })
 }

@@ -10,15 +10,21 @@
 //! ```
 
 mod counters;
+mod difference;
 mod elements;
 mod encode;
+mod existing;
 mod expressions;
 mod rule;
 mod set;
+mod tables;
 mod text;
 mod transaction;
 
 pub use counters::{RuleCounter, chains, counters};
+pub use difference::Difference;
+pub use existing::Existing;
 pub use rule::{CtState, Field, Protocol, Rule, Spread, Statement, Test, Verdict};
 pub use set::{Datum, Element, Kind, Set};
-pub use transaction::{Chain, ChainType, Command, Hook, NftError, Policy, Transaction};
+pub use tables::Tables;
+pub use transaction::{Chain, ChainType, Command, Hook, NftError, Transaction};

@@ -18,7 +18,6 @@ pub enum Field {
     Source,
     Destination,
     Protocol,
-    SourcePort,
     DestinationPort,
     Mark,
 }
@@ -34,11 +33,8 @@ pub enum Test {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum CtState {
-    Invalid = 1,
     Established = 2,
-    Related = 4,
     New = 8,
-    Untracked = 64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,8 +51,6 @@ pub enum Verdict {
 pub enum Spread {
     /// By chance, for each connection.
     Random,
-    /// In turn.
-    RoundRobin,
     /// The same for the same values of these, as long as the number of verdicts does not change.
     Hash(Vec<Field>),
 }
@@ -67,13 +61,10 @@ pub enum Statement {
     Source(Test, Ipv4Net),
     Destination(Test, Ipv4Net),
     Protocol(Protocol),
-    SourcePort(Test, u16),
     DestinationPort(Test, u16),
     InputLink(Test, String),
-    OutputLink(Test, String),
     /// The source is an address of this namespace.
     SourceIsLocal,
-    DestinationIsLocal,
     CtState(Test, CtState),
     /// All bits of the mask are zero (`Is`), or one is not.
     MarkIsZero(Test, u32),
@@ -86,7 +77,6 @@ pub enum Statement {
     /// Adds the fields to the set, or begins their time anew.
     Update(Vec<Field>, String),
     Counter,
-    Notrack,
     Verdict(Verdict),
     /// The verdict that the map has for the fields; none: the next rule.
     Lookup(Vec<Field>, String),
@@ -97,12 +87,8 @@ pub enum Statement {
     Snat(Ipv4Addr),
     /// From the address of the link that the packet leaves by. With true the port is chosen by chance.
     Masquerade(bool),
-    /// To a port of this namespace.
-    Redirect(u16),
     /// Answers that the port is unreachable.
     Reject,
-    /// Ends a TCP connection.
-    RejectReset,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

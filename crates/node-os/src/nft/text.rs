@@ -1,7 +1,7 @@
 //! Everything in nft's own words: for messages, for golden tests, and for people.
 
 use super::encode::chain_type;
-use super::{Chain, Command, CtState, Datum, Element, Field, Hook, Kind, Policy, Protocol, Rule, Set, Spread, Statement, Test};
+use super::{Chain, Command, CtState, Datum, Element, Field, Hook, Kind, Protocol, Rule, Set, Spread, Statement, Test};
 use super::{Transaction, Verdict};
 use std::fmt::{Display, Formatter, Result};
 
@@ -51,7 +51,6 @@ impl Display for Field {
             Self::Source => "ip saddr",
             Self::Destination => "ip daddr",
             Self::Protocol => "meta l4proto",
-            Self::SourcePort => "th sport",
             Self::DestinationPort => "th dport",
             Self::Mark => "meta mark",
         })
@@ -61,11 +60,8 @@ impl Display for Field {
 impl Display for CtState {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
-            Self::Invalid => "invalid",
             Self::Established => "established",
-            Self::Related => "related",
             Self::New => "new",
-            Self::Untracked => "untracked",
         })
     }
 }
@@ -88,12 +84,9 @@ impl Display for Statement {
             Self::Source(test, net) => write!(f, "ip saddr {}{}", unless(*test), Net(*net)),
             Self::Destination(test, net) => write!(f, "ip daddr {}{}", unless(*test), Net(*net)),
             Self::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
-            Self::SourcePort(test, port) => write!(f, "th sport {}{port}", unless(*test)),
             Self::DestinationPort(test, port) => write!(f, "th dport {}{port}", unless(*test)),
             Self::InputLink(test, name) => write!(f, "iifname {}\"{name}\"", unless(*test)),
-            Self::OutputLink(test, name) => write!(f, "oifname {}\"{name}\"", unless(*test)),
             Self::SourceIsLocal => f.write_str("fib saddr type local"),
-            Self::DestinationIsLocal => f.write_str("fib daddr type local"),
             Self::CtState(Test::Is, state) => write!(f, "ct state {state}"),
             // Without the bit. `!=` would be a comparison of the whole value.
             Self::CtState(Test::IsNot, state) => write!(f, "ct state ! {state}"),
@@ -106,15 +99,12 @@ impl Display for Statement {
             Self::Lookup(fields, map) => write!(f, "{} vmap @{map}", Joined(fields, " . ")),
             Self::Spread(by, verdicts) => write_spread(f, by, verdicts),
             Self::Counter => f.write_str("counter"),
-            Self::Notrack => f.write_str("notrack"),
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Dnat(address, Some(port)) => write!(f, "dnat to {address}:{port}"),
             Self::Dnat(address, None) => write!(f, "dnat to {address}"),
             Self::Snat(address) => write!(f, "snat to {address}"),
             Self::Masquerade(random) => f.write_str(if *random { "masquerade fully-random" } else { "masquerade" }),
-            Self::Redirect(port) => write!(f, "redirect to :{port}"),
             Self::Reject => f.write_str("reject"),
-            Self::RejectReset => f.write_str("reject with tcp reset"),
         }
     }
 }
@@ -131,7 +121,6 @@ impl Display for Net {
 fn write_spread(f: &mut Formatter<'_>, by: &Spread, verdicts: &[Verdict]) -> Result {
     match by {
         Spread::Random => f.write_str("numgen random")?,
-        Spread::RoundRobin => f.write_str("numgen inc")?,
         Spread::Hash(fields) => write!(f, "jhash {}", Joined(fields, " . "))?,
     }
     write!(f, " mod {}", verdicts.len())?;
@@ -192,12 +181,11 @@ impl Display for Hook {
 impl Display for Chain {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(&self.name)?;
-        let policy = |policy| if policy == Policy::Drop { "drop" } else { "accept" };
         let comment = if self.comment.is_empty() { String::new() } else { format!("{} ;", Comment(&self.comment)) };
         match self.base {
-            Some((kind, hook, priority, outcome)) => {
-                let (kind, outcome) = (chain_type(kind), policy(outcome));
-                write!(f, " {{ type {kind} hook {hook} priority {priority} ; policy {outcome} ;{comment} }}")
+            Some((kind, hook, priority)) => {
+                let kind = chain_type(kind);
+                write!(f, " {{ type {kind} hook {hook} priority {priority} ; policy accept ;{comment} }}")
             }
             None if comment.is_empty() => Ok(()),
             None => write!(f, " {{{comment} }}"),
@@ -232,7 +220,6 @@ impl Transaction {
             Command::DeleteChain(chain) => format!("delete chain ip {table} {chain}"),
             Command::AddSet(set) if set.verdicts => format!("add map ip {table} {set}"),
             Command::AddSet(set) => format!("add set ip {table} {set}"),
-            Command::FlushSet(set) => format!("flush set ip {table} {set}"),
             Command::DeleteSet(set) => format!("delete set ip {table} {set}"),
             Command::AddElements(set, elements) => format!("add element ip {table} {set} {{ {} }}", Joined(elements, ", ")),
             Command::DeleteElements(set, elements) => {

@@ -1,8 +1,6 @@
 //! A list of changes to one table of family `ip`, taken whole or not at all.
 
-use super::encode;
-use super::{Element, Rule, Set};
-use crate::netfilter::Socket;
+use super::{Element, Rule, Set, Tables};
 use crate::netns::NetNs;
 use std::io;
 
@@ -20,28 +18,18 @@ pub enum Hook {
 pub enum ChainType {
     Filter,
     Nat,
-    Route,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum Policy {
-    Drop = 0,
-    #[default]
-    Accept = 1,
-}
-
-/// With a base, packets enter it by themselves; without, only by rules.
+/// With a base, packets enter it by themselves, and what no rule decides is accepted; without, only by rules.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Chain {
     pub name: String,
-    pub base: Option<(ChainType, Hook, i32, Policy)>,
+    pub base: Option<(ChainType, Hook, i32)>,
     pub comment: String,
 }
 
 impl Chain {
     /// Priorities as nft names them (linux/netfilter_ipv4.h).
-    pub const RAW: i32 = -300;
     pub const DSTNAT: i32 = -100;
     pub const FILTER: i32 = 0;
     pub const SRCNAT: i32 = 100;
@@ -50,9 +38,8 @@ impl Chain {
         Self { name: name.into(), base: None, comment: String::new() }
     }
 
-    /// What no rule decides is accepted.
     pub fn base(name: impl Into<String>, kind: ChainType, hook: Hook, priority: i32) -> Self {
-        Self { base: Some((kind, hook, priority, Policy::Accept)), ..Self::regular(name) }
+        Self { base: Some((kind, hook, priority)), ..Self::regular(name) }
     }
 
     pub fn comment(self, comment: impl Into<String>) -> Self {
@@ -72,7 +59,6 @@ pub enum Command {
     FlushChain(String),
     DeleteChain(String),
     AddSet(Set),
-    FlushSet(String),
     DeleteSet(String),
     AddElements(String, Vec<Element>),
     DeleteElements(String, Vec<Element>),
@@ -139,10 +125,6 @@ impl Transaction {
         self.push(Command::AddSet(set))
     }
 
-    pub fn flush_set(&mut self, set: impl Into<String>) -> &mut Self {
-        self.push(Command::FlushSet(set.into()))
-    }
-
     pub fn delete_set(&mut self, set: impl Into<String>) -> &mut Self {
         self.push(Command::DeleteSet(set.into()))
     }
@@ -161,12 +143,6 @@ impl Transaction {
 
     /// Blocks while the kernel works: a few milliseconds, seconds for tens of thousands of rules.
     pub fn commit(&self, namespace: &NetNs) -> Result<(), NftError> {
-        let transaction = |source| NftError { command: "transaction".into(), source };
-        let (messages, origins) = encode::messages(self);
-        let socket = Socket::open(namespace).map_err(transaction)?;
-        socket.batch(encode::SUBSYSTEM, &messages).map_err(|error| {
-            let command = error.message.and_then(|index| origins.get(index)).map(|index| self.words(*index));
-            NftError { command: command.unwrap_or_else(|| "transaction".into()), source: error.source }
-        })
+        Tables::open(namespace).map_err(|source| NftError { command: "transaction".into(), source })?.commit(self)
     }
 }

@@ -113,7 +113,9 @@ async fn security(world: &World) {
 
 async fn limits(world: &World) {
     let (runtime, _) = world.open();
-    world.sandbox(&runtime, "small").await;
+    // As the kubelet asks for it: what the pod may use is what its containers may.
+    let pod = Resources { memory_limit_bytes: 16 << 20, ..Resources::default() };
+    world.limited_sandbox(&runtime, "small", pod).await;
     let mut config = world.container("c1", "a=x; while true; do a=$a$a; done");
     config.resources =
         Resources { memory_limit_bytes: 16 << 20, cpu_shares: 102, cpu_quota_us: 50_000, cpu_period_us: 100_000, pids_limit: 50 };

@@ -2,7 +2,7 @@
 
 use node_os::cgroup::{Cgroup, Limits};
 use runtime::cri::{
-    ContainerConfig, ContainerRuntime, ContainerState, ContainerStatus, ImageSource, SandboxConfig, SandboxStatus,
+    ContainerConfig, ContainerRuntime, ContainerState, ContainerStatus, ImageSource, Resources, SandboxConfig, SandboxStatus,
 };
 use runtime::{Embedded, RuntimeConfig};
 use std::fs;
@@ -59,6 +59,10 @@ impl World {
     }
 
     pub async fn sandbox(&self, runtime: &Embedded, id: &str) -> SandboxStatus {
+        self.limited_sandbox(runtime, id, Resources::default()).await
+    }
+
+    pub async fn limited_sandbox(&self, runtime: &Embedded, id: &str, resources: Resources) -> SandboxStatus {
         let config = SandboxConfig {
             id: id.into(),
             pod_uid: format!("uid-{id}"),
@@ -66,6 +70,7 @@ impl World {
             name: id.into(),
             hostname: id.into(),
             cgroup_parent: format!("/kubepods/pod{id}"),
+            resources,
             ..SandboxConfig::default()
         };
         runtime.run_sandbox(&config).await.expect("a sandbox")

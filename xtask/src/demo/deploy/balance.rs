@@ -64,8 +64,9 @@ pub fn provisioned(world: &mut World) -> Result<()> {
     world.ok("aws elbv2 describe-tags --resource-arns $BALANCER")?.says(&["elbv2.k8s.aws/cluster", "front/page"])?;
     world.ok("aws elbv2 wait target-in-service --target-group-arn $TARGETS")?;
     world
-        .ok("aws elbv2 describe-target-health --target-group-arn $TARGETS --query 'TargetHealthDescriptions[].[Target.Id,TargetHealth.State]' --output text")?
-        .row(&["i-", "healthy"])?;
+        .ok("aws elbv2 describe-target-health --target-group-arn $TARGETS --query 'TargetHealthDescriptions[].[TargetHealth.State,Target.Id]' --output text")?
+        .row(&["healthy"])?
+        .omits(&["unhealthy", "initial"])?;
     world.ok("kubectl describe service page -n front")?.says(&[
         "EnsuringLoadBalancer",
         "EnsuredLoadBalancer",
@@ -85,36 +86,42 @@ pub fn from_the_host(world: &mut World) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel has counted: at the load balancer, and on each node at the node port and at the pods.
+/// What the kernel has counted: at the load balancer, at a node port, and towards pods of another node.
 pub fn way(world: &mut World) -> Result<()> {
-    let id = world.ok("pilothouse status --state-dir $STATE -o json")?.text_at("/instance")?;
-    let counted = |world: &mut World, namespace: &str, table: &str, what: &str| -> Result<u64> {
-        let line = format!(
-            "ip netns exec ph-{id}-{namespace} nft list table ip {table} | grep -E '{what}' | grep -oE 'packets [0-9]+' | awk '{{sum += $2}} END {{print sum + 0}}'"
-        );
-        world.ok(&line)?.stdout.trim().parse().map_err(|_| Failure(format!("no number of packets in {table} of {namespace}")))
-    };
     let vpc = world.fact("VPC")?.to_owned();
-    if counted(world, &vpc, "pilothouse-elb", "counter")? == 0 {
+    if counted(world, &vpc, "pilothouse-elb", "dnat to")? == 0 {
         return Err("no packet has been counted at the load balancer".into());
     }
-    let instances = world.ok("kubectl get nodes -o jsonpath='{.items[*].spec.providerID}'")?.stdout;
+    let pods = world.ok(
+        "kubectl get pods -n front -l app=page -o jsonpath='{range .items[*]}{.spec.nodeName} {.status.podIP}{\"\\n\"}{end}'",
+    )?;
+    let nodes = world.ok("kubectl get nodes -o jsonpath='{range .items[*]}{.metadata.name} {.spec.providerID}{\"\\n\"}{end}'")?;
     let mut elsewhere = 0;
-    for instance in instances.split_whitespace().filter_map(|id| id.rsplit('/').next()) {
-        let forwarded = counted(world, instance, "kube-proxy", "counter")?;
-        if forwarded == 0 {
-            return Err(Failure(format!("kube-proxy of {instance} has counted no packet")));
+    for (node, provider) in nodes.stdout.lines().filter_map(|line| line.split_once(' ')) {
+        let instance = provider.rsplit('/').next().unwrap_or_default(); // no namespace has such a name
+        if counted(world, instance, "kube-proxy", "front/page:http")? == 0 {
+            return Err(Failure(format!("no packet has been counted at the node port of {node}")));
         }
-        elsewhere += forwarded;
+        let others = pods.stdout.lines().filter_map(|line| line.split_once(' ')).filter(|(on, _)| *on != node);
+        let others: Vec<String> = others.map(|(_, address)| format!("dnat to {address}:")).collect();
+        elsewhere += counted(world, instance, "kube-proxy", &others.join("|"))?;
     }
-    if elsewhere == 0 { Err("no pod was reached".into()) } else { Ok(()) }
+    if elsewhere == 0 { Err("no node has led anybody to a pod of another node".into()) } else { Ok(()) }
+}
+
+/// Packets that the rules with this text have seen, in the network namespace of a VPC or an instance.
+fn counted(world: &mut World, namespace: &str, table: &str, text: &str) -> Result<u64> {
+    let here = format!("$(ip netns list | grep -oE 'ph-[0-9a-z-]*{namespace}')");
+    let rules = world.ok(&format!("ip netns exec {here} nft list table ip {table} | grep counter | grep -E '{text}'"))?.stdout;
+    let packets = rules.split_whitespace().zip(rules.split_whitespace().skip(1)).filter(|(word, _)| *word == "packets");
+    Ok(packets.filter_map(|(_, number)| number.parse::<u64>().ok()).sum())
 }
 
 pub fn names(world: &mut World) -> Result<()> {
     let pod = of_pods(world, ".metadata.name")?.into_iter().next().ok_or("no pod runs")?;
     let exec = format!("kubectl exec -n front {pod} --");
-    world.ok(&format!("{exec} wget -qO- -T 5 http://page/"))?.says(&["v1 from page-"])?;
-    world.ok(&format!("{exec} wget -qO- -T 5 http://page.front.svc.cluster.local/"))?.says(&["v1 from page-"])?;
+    world.ok(&format!("{exec} wget -qO- http://page/"))?.says(&["v1 from page-"])?;
+    world.ok(&format!("{exec} wget -qO- http://page.front.svc.cluster.local/"))?.says(&["v1 from page-"])?;
     world.ok(&format!("{exec} nslookup kubernetes.default.svc.cluster.local"))?.says(&["10.100.0.1"])?;
     let node = world.fact("NODE_A")?.to_owned();
     world.ok(&format!("{exec} nslookup {node}"))?.says(&["172.31."])?;

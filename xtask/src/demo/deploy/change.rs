@@ -77,6 +77,10 @@ pub fn lose_node(world: &mut World) -> Result<()> {
     let id = id.trim().rsplit('/').next().unwrap_or_default().to_owned(); // checked by EC2
     world.ok(&format!("aws ec2 terminate-instances --instance-ids {id}"))?.says(&["shutting-down"])?;
     world.ok(&format!("kubectl wait --for=delete node/{lost} --timeout=90s"))?;
+    // Kubernetes waits 40 s before it believes that a pod's node is gone for good.
+    world.ok(&format!(
+        "kubectl wait -n front --for=delete pod -l app=page --field-selector spec.nodeName={lost} --timeout=120s"
+    ))?;
     world.ok("kubectl wait -n front deployment/page --for=jsonpath='{.status.readyReplicas}'=6 --timeout=90s")?;
     world.ok("kubectl rollout status deployment/page -n front --timeout=90s")?;
     if of_pods(world, ".spec.nodeName")?.contains(&lost) {

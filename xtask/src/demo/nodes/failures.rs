@@ -56,6 +56,32 @@ pub fn memory(world: &mut World) -> Result<()> {
     world.ok("kubectl delete pod greedy -n site --now").map(drop)
 }
 
+/// A volume in memory is full when its size is used up; on disk, whoever uses more than was promised has to go.
+pub fn disk(world: &mut World) -> Result<()> {
+    let node = world.fact("NODE_A")?.to_owned();
+    let volume = |name: &str, line: &str, volume: &str| {
+        let mounted =
+            pod(name, &node, line).replace("stdin: true", "volumeMounts: [{name: cache, mountPath: /cache}], stdin: false");
+        mounted.replace("spec:\n", &format!("spec:\n  restartPolicy: Never\n  volumes: [{{name: cache, emptyDir: {volume}}}]\n"))
+    };
+    let fill = "dd if=/dev/zero of=/cache/fill bs=1M count=16";
+    apply(world, &volume("brimful", fill, "{medium: Memory, sizeLimit: 1Mi}"))?;
+    world.ok("kubectl wait -n site pod/brimful --for=jsonpath='{.status.phase}'=Failed --timeout=60s")?;
+    world.ok("kubectl logs brimful -n site")?.says(&["No space left on device"])?;
+    let fill = format!("{fill}; sleep 600");
+    apply(world, &volume("hoarder", &fill, "{sizeLimit: 4Mi}"))?;
+    let limited = pod("writer", &node, &fill.replace("/cache/", "/tmp/"));
+    apply(world, &limited.replace("stdin: true", "resources: {limits: {ephemeral-storage: 4Mi}}, stdin: false"))?;
+    for (name, message) in [
+        ("hoarder", "Usage of EmptyDir volume \"cache\" exceeds the limit \"4Mi\""),
+        ("writer", "Pod ephemeral local storage usage exceeds the total limit of containers 4Mi"),
+    ] {
+        world.ok(&format!("kubectl wait -n site pod/{name} --for=jsonpath='{{.status.phase}}'=Failed --timeout=90s"))?;
+        world.ok(&format!("kubectl describe pod {name} -n site"))?.says(&["Failed", "Evicted", message])?;
+    }
+    world.ok("kubectl delete pod brimful hoarder writer -n site --now").map(drop)
+}
+
 pub fn probes(world: &mut World) -> Result<()> {
     let node = world.fact("NODE_B")?.to_owned();
     let sick = pod("sick", &node, "sleep 600").replace(

@@ -34,6 +34,7 @@ pub const FAILURES: &[(&str, Scene)] = &[
     ("images", failures::images),
     ("commands", failures::commands),
     ("memory", failures::memory),
+    ("a full disk", failures::disk),
     ("probes", failures::probes),
     ("termination", failures::termination),
 ];
