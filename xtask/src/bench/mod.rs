@@ -6,7 +6,6 @@ mod containers;
 mod etcd;
 mod events;
 mod field;
-mod follow;
 mod http;
 mod idle;
 mod list;
@@ -152,9 +151,11 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     if options.wants(Phase::Balancer) {
         balancer::measure(world, runtime, length, report)?;
     }
-    let simulated: Vec<Phase> = [Phase::Scheduler, Phase::Rollout].into_iter().filter(|phase| options.wants(*phase)).collect();
-    if !simulated.is_empty() {
-        simulated::measure(world, runtime, &simulated, report)?;
+    if options.wants(Phase::Scheduler) {
+        simulated::scheduler(world, runtime, report)?;
+    }
+    if options.wants(Phase::Rollout) {
+        simulated::rollout(world, runtime, report)?;
     }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }

@@ -1,9 +1,9 @@
 //! Clusters of simulated nodes: how many pods a second find a node, how long a large Deployment takes, and what it all costs.
 
-use super::follow::Follow;
+use super::events::Events;
 use super::http::Target;
 use super::report::Report;
-use super::{Phase, clusters, idle, namespace_path};
+use super::{clusters, idle, namespace_path};
 use crate::demo::{service, world::World};
 use crate::process::{Failure, Result};
 use crate::procfs;
@@ -67,34 +67,41 @@ fn required(key: &str, app: &str) -> Value {
 }
 
 /// In a service of its own, whose instances are simulated.
-pub fn measure(world: &mut World, runtime: &Runtime, phases: &[Phase], report: &mut Report) -> Result<()> {
+fn fresh(world: &mut World) -> Result<()> {
     service::purge(world)?;
     world.ok("pilothouse up --simulated --state-dir $STATE --port $PORT --detach")?;
     world.eval("pilothouse env --state-dir $STATE")?;
     clusters::prepare(world)?;
-    clusters::create(world, CLUSTER)?;
+    clusters::create(world, CLUSTER)
+}
+
+pub fn scheduler(world: &mut World, runtime: &Runtime, report: &mut Report) -> Result<()> {
+    fresh(world)?;
     let mut rates: Vec<[f64; SHAPES.len()]> = Vec::new();
     let mut there = 0;
     for (nodes, pods) in SIZES {
         join(world, there, nodes, report)?;
         there = nodes;
         let target = clusters::target(world, CLUSTER)?;
-        if phases.contains(&Phase::Scheduler) {
-            let mut measured = [0.0; SHAPES.len()];
-            for (shape, rate) in SHAPES.iter().zip(&mut measured) {
-                *rate = runtime.block_on(place(world, &target, shape, nodes, pods, report))?;
-                runtime.block_on(clear(&target, shape, nodes))?;
-            }
-            rates.push(measured);
+        let mut measured = [0.0; SHAPES.len()];
+        for (shape, rate) in SHAPES.iter().zip(&mut measured) {
+            *rate = runtime.block_on(place(world, &target, shape, nodes, pods, report))?;
+            runtime.block_on(clear(&target, shape, nodes))?;
         }
+        rates.push(measured);
     }
     growth(&rates, report);
-    if phases.contains(&Phase::Rollout) {
-        let target = clusters::target(world, CLUSTER)?;
-        at_rest(world, there, report)?;
-        runtime.block_on(rollout(world, &target, there, report))?;
-    }
     Ok(())
+}
+
+/// Where nothing else has ever been, so that memory is that of nodes and pods.
+pub fn rollout(world: &mut World, runtime: &Runtime, report: &mut Report) -> Result<()> {
+    fresh(world)?;
+    let nodes = SIZES[SIZES.len() - 1].0;
+    join(world, 0, nodes, report)?;
+    at_rest(world, nodes, report)?;
+    let target = clusters::target(world, CLUSTER)?;
+    runtime.block_on(deploy(world, &target, nodes, report))
 }
 
 /// Groups that make of `there` nodes `wanted` ones.
@@ -133,7 +140,7 @@ fn at_rest(world: &World, nodes: usize, report: &mut Report) -> Result<()> {
 }
 
 /// From a Deployment's creation to its last pod's being ready.
-async fn rollout(world: &World, target: &Target, nodes: usize, report: &mut Report) -> Result<()> {
+async fn deploy(world: &World, target: &Target, nodes: usize, report: &mut Report) -> Result<()> {
     let mut writer = target.connect().await?;
     let template = json!({
         "metadata": {"labels": {"app": "large"}},
@@ -144,7 +151,7 @@ async fn rollout(world: &World, target: &Target, nodes: usize, report: &mut Repo
         "spec": {"replicas": DEPLOYED, "selector": {"matchLabels": {"app": "large"}}, "template": template},
     });
     let deployments = "/apis/apps/v1/namespaces/default/deployments";
-    let mut watch = Follow::open(target, &format!("{deployments}?watch=true&fieldSelector=metadata.name%3Dlarge")).await?;
+    let mut watch = Events::open(target, &format!("{deployments}?watch=true&fieldSelector=metadata.name%3Dlarge")).await?;
     let pid = service::only_pid(world)?;
     let (started, before) = (Instant::now(), procfs::cpu_seconds(pid).ok_or("the service is gone")?);
     writer.exchange(Method::POST, deployments, deployment.to_string().into()).await?;
@@ -173,7 +180,7 @@ async fn place(
     let run = run_of(shape, nodes);
     let path = format!("{}/pods", namespace_path());
     let mut bound =
-        Follow::open(target, &format!("{path}?watch=true&fieldSelector=spec.nodeName%21%3D&labelSelector=run%3D{run}")).await?;
+        Events::open(target, &format!("{path}?watch=true&fieldSelector=spec.nodeName%21%3D&labelSelector=run%3D{run}")).await?;
     let pid = service::only_pid(world)?;
     let (started, before) = (Instant::now(), procfs::cpu_seconds(pid).ok_or("the service is gone")?);
     let creating = create(target, &path, &run, shape, pods);
