@@ -154,7 +154,7 @@ fn detected(
     used: &HashSet<String>,
     now: Time,
 ) -> HashMap<String, Record> {
-    let first = before.is_none().then_some(None).unwrap_or(Some(now));
+    let first = if before.is_none() { None } else { Some(now) };
     let before = before.unwrap_or_default();
     let record = |image: &Image| {
         let known = before.get(&image.id);

@@ -297,6 +297,14 @@ pub trait ContainerRuntime: Send + Sync + 'static {
     /// Kills it if it still runs; removes its file system, not its log.
     async fn remove_container(&self, id: &str) -> Result<()>;
     async fn list_containers(&self) -> Result<Vec<ContainerStatus>>;
+    /// The sandboxes of one pod, and their containers.
+    async fn list_pod(&self, uid: &str) -> Result<(Vec<SandboxStatus>, Vec<ContainerStatus>)> {
+        let mut sandboxes = self.list_sandboxes().await?;
+        sandboxes.retain(|sandbox| sandbox.config.pod_uid == uid);
+        let mut containers = self.list_containers().await?;
+        containers.retain(|container| sandboxes.iter().any(|sandbox| sandbox.config.id == container.sandbox_id));
+        Ok((sandboxes, containers))
+    }
     async fn container_status(&self, id: &str) -> Result<ContainerStatus>;
     async fn container_stats(&self, id: &str) -> Result<ContainerStats>;
     async fn update_resources(&self, id: &str, resources: &Resources) -> Result<()>;

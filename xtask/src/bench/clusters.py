@@ -1,6 +1,7 @@
 """Creates and deletes clusters and node groups with the stock client's own library.
 
 usage: clusters.py time COUNT | create NAME | delete NAME | nodegroup CLUSTER TYPE | delete-nodegroup CLUSTER
+       | nodegroups CLUSTER TYPE PREFIX SIZE...
        (CLUSTER_ROLE, NODE_ROLE and SUBNETS from the environment)
 """
 import json
@@ -71,7 +72,24 @@ def delete_nodegroup(cluster):
         time.sleep(0.05)
 
 
+def nodegroups(cluster, kind, prefix, *sizes):
+    names = [f"{prefix}-{number}" for number in range(len(sizes))]
+    started = time.monotonic()
+    for name, size in zip(names, map(int, sizes)):
+        eks.create_nodegroup(
+            clusterName=cluster, nodegroupName=name, nodeRole=os.environ["NODE_ROLE"], instanceTypes=[kind],
+            subnets=os.environ["SUBNETS"].split(","), scalingConfig={"minSize": 1, "maxSize": size, "desiredSize": size},
+        )
+    for name in names:
+        while (seen := eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"])["status"] != "ACTIVE":
+            if seen["status"] != "CREATING" or time.monotonic() - started > 600:
+                sys.exit(f"{name} is {seen['status']}: {seen['health']}")
+            time.sleep(0.1)
+    print(time.monotonic() - started)
+
+
 commands = {
     "time": timed, "create": create, "delete": delete, "nodegroup": nodegroup, "delete-nodegroup": delete_nodegroup,
+    "nodegroups": nodegroups,
 }
 commands[sys.argv[1]](*sys.argv[2:])

@@ -13,6 +13,7 @@ mod load;
 mod nodes;
 mod report;
 mod services;
+mod simulated;
 mod starts;
 mod traffic;
 mod watch;
@@ -61,6 +62,8 @@ enum Phase {
     Nodes,
     Services,
     Balancer,
+    Scheduler,
+    Rollout,
     Pods,
 }
 
@@ -147,6 +150,12 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     }
     if options.wants(Phase::Balancer) {
         balancer::measure(world, runtime, length, report)?;
+    }
+    if options.wants(Phase::Scheduler) {
+        simulated::scheduler(world, runtime, report)?;
+    }
+    if options.wants(Phase::Rollout) {
+        simulated::rollout(world, runtime, report)?;
     }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }

@@ -256,6 +256,15 @@ impl ContainerRuntime for FakeRuntime {
         Ok(self.state.lock().containers.values().cloned().collect())
     }
 
+    /// Without a copy of every other pod.
+    async fn list_pod(&self, uid: &str) -> Result<(Vec<SandboxStatus>, Vec<ContainerStatus>)> {
+        let state = self.state.lock();
+        let sandboxes: Vec<SandboxStatus> = state.sandboxes.values().filter(|s| s.config.pod_uid == uid).cloned().collect();
+        let own = |container: &&ContainerStatus| sandboxes.iter().any(|sandbox| sandbox.config.id == container.sandbox_id);
+        let containers = state.containers.values().filter(own).cloned().collect();
+        Ok((sandboxes, containers))
+    }
+
     async fn container_status(&self, id: &str) -> Result<ContainerStatus> {
         self.state.lock().containers.get(id).cloned().ok_or_else(|| missing("container", id))
     }

@@ -51,8 +51,13 @@ impl PodView {
         Self { namespace: field("namespace"), name: field("name"), uid: field("uid"), doc }
     }
 
+    /// Without what only servers read: it is as large as the rest.
     pub fn of(object: &Object) -> Self {
-        Self::new(object.to_doc())
+        let mut doc = object.to_doc();
+        if let Some(metadata) = doc["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        Self::new(doc)
     }
 
     pub fn doc(&self) -> &Doc {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct ShownPod {
     pub pod: Arc<PodView>,
-    pub status: Doc,
+    pub status: Arc<Doc>,
     pub observed: Observed,
 }
 
@@ -121,7 +121,7 @@ impl PodLookup for Shown {
 fn with_status(shown: ShownPod) -> Doc {
     let mut doc = shown.pod.doc().clone();
     if !shown.status.is_null() {
-        doc["status"] = shown.status;
+        doc["status"] = Doc::clone(&shown.status);
     }
     doc
 }

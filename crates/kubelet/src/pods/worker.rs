@@ -195,7 +195,8 @@ impl Worker {
                 self.cx.events.pod(&self.pod, Warning, reason_of(&failure.reason), failure.message.clone());
                 let message = format!("Pod was rejected: {}", failure.message);
                 let shown = Failure { message, ..failure };
-                self.cx.statuses.set(&self.pod, status::rejected(&self.pod, &shown, self.cx.clock.now()));
+                let status = status::rejected(&self.pod, &shown, self.cx.clock.now());
+                self.cx.statuses.set(&self.pod, Arc::new(status));
                 self.life = Life::Ended;
                 Pass::Again
             }
@@ -246,11 +247,7 @@ impl Worker {
     }
 
     async fn list(&mut self) -> Result<()> {
-        let uid = self.pod.uid();
-        let mut sandboxes = self.cx.runtime.list_sandboxes().await?;
-        sandboxes.retain(|sandbox| sandbox.config.pod_uid == uid);
-        let mut containers = self.cx.runtime.list_containers().await?;
-        containers.retain(|container| sandboxes.iter().any(|sandbox| sandbox.config.id == container.sandbox_id));
+        let (sandboxes, containers) = self.cx.runtime.list_pod(self.pod.uid()).await?;
         let addresses = std::mem::take(&mut self.observed.addresses);
         let before = self.observed.ready_sandbox().map(|sandbox| sandbox.config.id.clone());
         self.observed = Observed::new(sandboxes, containers);
@@ -307,13 +304,13 @@ impl Worker {
             known: &known,
             now: self.cx.clock.now(),
         };
-        let status = status::generate(&facts);
+        let status = Arc::new(status::generate(&facts));
         self.conditions = status::known_conditions(&status).to_vec();
         self.show(status.clone());
         self.cx.statuses.set(&self.pod, status);
     }
 
-    pub(super) fn show(&self, status: Doc) {
+    pub(super) fn show(&self, status: Arc<Doc>) {
         self.cx.shown.put(ShownPod { pod: self.pod.clone(), status, observed: self.observed.clone() });
     }
 }

@@ -19,7 +19,7 @@ const WRITERS: usize = 8;
 struct Wanted {
     namespace: String,
     name: String,
-    status: Doc,
+    status: Arc<Doc>,
     /// `podIPs` as the API had them.
     addresses: Doc,
     delete: bool,
@@ -27,7 +27,7 @@ struct Wanted {
 
 /// What the API took last.
 struct Written {
-    status: Doc,
+    status: Arc<Doc>,
     revision: u64,
 }
 
@@ -67,7 +67,7 @@ impl StatusWriter {
 
     /// What the pod's status is to be. Also when it was written before, if somebody has since said otherwise: a node
     /// controller of a node that it has not heard of for a while, for instance.
-    pub fn set(&self, pod: &PodView, status: Doc) {
+    pub fn set(&self, pod: &PodView, status: Arc<Doc>) {
         let wanted = Wanted {
             namespace: pod.namespace().into(),
             name: pod.name().into(),
@@ -119,7 +119,7 @@ impl StatusWriter {
     }
 
     async fn patch(&self, uid: &str, wanted: &Wanted, before: &Doc) -> meta::status::Result<()> {
-        let mut status = wanted.status.clone();
+        let mut status = Doc::clone(&wanted.status);
         replace_addresses(&mut status, before);
         let mut call = Call::new(Verb::Patch, PODS.gvr(), &wanted.namespace, &wanted.name).subresource("status");
         call.body = Body::Patch(PatchKind::Strategic, json!({ "metadata": { "uid": uid }, "status": status }));

@@ -7,8 +7,7 @@ use meta::Doc;
 use serde_json::json;
 
 /// Whose writes count.
-const PROCESS: &[&str] =
-    &["deployment-controller", "replicaset-controller", "endpointslice-controller", "system:kube-scheduler"];
+const PROCESS: &[&str] = &["deployment-controller", "replicaset-controller", "endpointslice-controller", "system:kube-scheduler"];
 
 fn living(pods: &[Doc]) -> Vec<&Doc> {
     pods.iter().filter(|pod| !is_leaving(pod)).collect()

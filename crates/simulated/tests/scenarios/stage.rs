@@ -36,8 +36,7 @@ pub trait Acts: Stage {
 
     /// Deployment `web` of the image, with more in its spec, and a Service before it.
     async fn deploy(&self, replicas: usize, template: Doc, more: Doc) {
-        let mut spec =
-            json!({"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template});
+        let mut spec = json!({"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template});
         merge(&mut spec, more);
         let deployment = json!({"metadata": {"name": "web"}, "spec": spec});
         self.admin().create(DEPLOYMENTS, NS, deployment).await.expect("a deployment");

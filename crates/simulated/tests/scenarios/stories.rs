@@ -1,6 +1,8 @@
 //! Stories that can be told on any stage.
 
-use crate::stage::{Acts, BUDGETS, DEPLOYMENTS, NODES, PODS, SLICES, condition, is_leaving, is_tainted, named, ready_endpoints, template};
+use crate::stage::{
+    Acts, BUDGETS, DEPLOYMENTS, NODES, PODS, SLICES, condition, is_leaving, is_tainted, named, ready_endpoints, template,
+};
 use meta::Doc;
 use serde_json::json;
 use std::time::Duration;
@@ -15,7 +17,10 @@ const TOLERATED: Duration = Duration::from_secs(300);
 const MOMENT: Duration = Duration::from_secs(5);
 
 fn within(took: Duration, least: Duration, most: Duration, what: &str) {
-    assert!(took >= least.saturating_sub(Duration::from_secs(1)) && took <= most, "{what} after {took:?}, not {least:?} to {most:?}");
+    assert!(
+        took >= least.saturating_sub(Duration::from_secs(1)) && took <= most,
+        "{what} after {took:?}, not {least:?} to {most:?}"
+    );
 }
 
 fn on<'a>(pods: &'a [Doc], node: &str) -> Vec<&'a Doc> {
@@ -33,9 +38,12 @@ pub async fn a_lost_node_is_replaced(stage: &impl Acts, lost: &str, replicas: us
     let silent = Instant::now();
     stage.silence(lost);
 
-    nodes.until("a node of unknown state", |nodes| named(nodes, lost).is_some_and(|node| condition(node, "Ready") == "Unknown")).await;
+    nodes
+        .until("a node of unknown state", |nodes| named(nodes, lost).is_some_and(|node| condition(node, "Ready") == "Unknown"))
+        .await;
     within(silent.elapsed(), GRACE - HEARTBEAT, GRACE + MOMENT, "unknown");
-    let node = nodes.until("taints", |nodes| named(nodes, lost).is_some_and(|node| is_tainted(node, "unreachable", "NoExecute"))).await;
+    let node =
+        nodes.until("taints", |nodes| named(nodes, lost).is_some_and(|node| is_tainted(node, "unreachable", "NoExecute"))).await;
     let node = named(node, lost).expect("a node");
     assert!(is_tainted(node, "unreachable", "NoSchedule"), "{}", node["spec"]);
     let tainted = Instant::now();
@@ -74,7 +82,9 @@ pub async fn a_drain_in_the_middle_of_a_rollout(stage: &impl Acts, drained: &str
     stage.deploy(replicas, template("v1", "7s"), strategy).await;
     stage.rolled_out(replicas).await;
     let mut budgets = stage.follow(BUDGETS).await;
-    budgets.until("a budget that is known", |budgets| budgets.iter().any(|budget| budget["status"]["disruptionsAllowed"] == 1)).await;
+    budgets
+        .until("a budget that is known", |budgets| budgets.iter().any(|budget| budget["status"]["disruptionsAllowed"] == 1))
+        .await;
     let mut pods = stage.follow(PODS).await;
     stage.patch(DEPLOYMENTS, "web", json!({"spec": {"template": template("v2", "7s")}})).await;
     stage.patch(NODES, drained, json!({"spec": {"unschedulable": true}})).await;

@@ -122,7 +122,17 @@ impl World {
         let server = ApiServer::start(parts).await.expect("an API server");
         let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
         let fleet = Fleet::new(clock.clone(), &runtime);
-        Self { kit: kit.clone(), server, admin, fleet, nodes: Mutex::default(), clock, runtime, control: Mutex::default(), engine }
+        Self {
+            kit: kit.clone(),
+            server,
+            admin,
+            fleet,
+            nodes: Mutex::default(),
+            clock,
+            runtime,
+            control: Mutex::default(),
+            engine,
+        }
     }
 
     pub async fn with_nodes(self, zones: &[&str], nodes: usize) -> Self {
