@@ -58,9 +58,7 @@ fn plan(seen: &Seen) -> Option<Doc> {
 
 /// Somebody else made it, or the namespace is on its way out or gone: nothing is left to do.
 pub(crate) fn is_settled(refusal: &Status) -> bool {
-    let terminating = |cause: &Doc| cause["reason"] == "NamespaceTerminating";
-    matches!(refusal.reason, Reason::AlreadyExists | Reason::NotFound)
-        || refusal.details["causes"].as_array().into_iter().flatten().any(terminating)
+    matches!(refusal.reason, Reason::AlreadyExists | Reason::NotFound) || refusal.is_namespace_terminating()
 }
 
 #[cfg(test)]

@@ -1,24 +1,42 @@
 //! From what the table has to what it should have, with as few commands as there are differences.
 
 use crate::rules::{ElementKey, Part};
-use crate::table::TABLE;
-use node_os::nft::{Chain, Element, Rule, Transaction};
+use crate::table::{HAIRPINS, TABLE};
+use crate::way::Way;
+use node_os::nft::{Chain, Command, Datum, Element, Rule, Transaction};
 use reconcile::ObjectKey;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
-/// All Services in the table. Of two that want the same element, the first has it.
-#[derive(Debug, Default)]
+/// What only one Service can have: an address, or a port of one.
+type Front = Vec<Datum>;
+
+fn front_of((_, key): &ElementKey) -> Front {
+    key.iter().take(3).copied().collect()
+}
+
+/// All Services in the table. Of two that want the same front, the first has it.
+#[derive(Debug)]
 pub struct Parts {
+    pod_links: String,
     parts: BTreeMap<ObjectKey, Part>,
-    owners: BTreeMap<ElementKey, ObjectKey>,
+    owners: BTreeMap<Front, ObjectKey>,
     /// Who else wants it.
-    waiting: BTreeMap<ElementKey, BTreeSet<ObjectKey>>,
+    waiting: BTreeMap<Front, BTreeSet<ObjectKey>>,
+    /// All that have been needed so far: they are few.
+    ways: BTreeSet<Way>,
+    /// How many Services have each.
+    hairpins: BTreeMap<Ipv4Addr, usize>,
 }
 
 /// A transaction in the making, in the order that the kernel needs: nothing is named before it is there, nothing goes while
 /// it is named.
 #[derive(Debug, Default)]
 pub struct Change {
+    /// New ones, whole.
+    ways: Vec<Command>,
+    /// Whether each was there before, and is now.
+    hairpins: BTreeMap<Ipv4Addr, (bool, bool)>,
     new_chains: BTreeSet<String>,
     flushed: BTreeSet<String>,
     old_sets: Vec<String>,
@@ -31,6 +49,11 @@ pub struct Change {
 }
 
 impl Parts {
+    pub fn new(pod_links: &str) -> Self {
+        let (parts, owners, waiting, hairpins) = Default::default();
+        Self { pod_links: pod_links.to_owned(), parts, owners, waiting, ways: BTreeSet::new(), hairpins }
+    }
+
     pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
         self.parts.keys()
     }
@@ -39,13 +62,18 @@ impl Parts {
     pub fn set(&mut self, key: &ObjectKey, wanted: Option<Part>, change: &mut Change) -> BTreeSet<ObjectKey> {
         let mut wanted = wanted.unwrap_or_default();
         let old = self.parts.remove(key).unwrap_or_default();
-        wanted.elements.retain(|element, _| self.claim(element, key));
+        wanted.elements.retain(|element, _| self.claim(front_of(element), key));
+        let fronts = |part: &Part| part.elements.keys().map(front_of).collect::<BTreeSet<_>>();
         let mut freed = BTreeSet::new();
-        for element in old.elements.keys().filter(|element| !wanted.elements.contains_key(*element)) {
-            self.owners.remove(element);
-            freed.extend(self.waiting.remove(element).unwrap_or_default());
+        for front in &fronts(&old) - &fronts(&wanted) {
+            self.owners.remove(&front);
+            freed.extend(self.waiting.remove(&front).unwrap_or_default());
         }
         freed.remove(key);
+        for way in wanted.ways.iter().filter(|way| self.ways.insert(**way)) {
+            change.ways.extend(way.commands(&self.pod_links));
+        }
+        self.count_hairpins(&old.hairpins, &wanted.hairpins, change);
         change.add(&old, &wanted);
         if wanted != Part::default() {
             self.parts.insert(key.clone(), wanted);
@@ -53,18 +81,34 @@ impl Parts {
         freed
     }
 
-    fn claim(&mut self, element: &ElementKey, key: &ObjectKey) -> bool {
-        let owner = self.owners.entry(element.clone()).or_insert_with(|| key.clone());
-        let own = owner == key;
+    fn claim(&mut self, front: Front, key: &ObjectKey) -> bool {
+        let own = self.owners.entry(front.clone()).or_insert_with(|| key.clone()) == key;
         if !own {
-            self.waiting.entry(element.clone()).or_default().insert(key.clone());
+            self.waiting.entry(front).or_default().insert(key.clone());
         }
         own
     }
 
+    fn count_hairpins(&mut self, old: &BTreeSet<Ipv4Addr>, new: &BTreeSet<Ipv4Addr>, change: &mut Change) {
+        for address in old.symmetric_difference(new) {
+            let count = self.hairpins.entry(*address).or_default();
+            let before = *count > 0;
+            *count = if new.contains(address) { *count + 1 } else { count.saturating_sub(1) };
+            let now = *count > 0;
+            if !now {
+                self.hairpins.remove(address);
+            }
+            change.hairpins.entry(*address).or_insert((before, now)).1 = now;
+        }
+    }
+
     /// Everything, for an empty table.
     pub fn whole(&self) -> Change {
-        let mut change = Change::default();
+        let mut change = Change {
+            ways: self.ways.iter().flat_map(|way| way.commands(&self.pod_links)).collect(),
+            hairpins: self.hairpins.keys().map(|address| (*address, (false, true))).collect(),
+            ..Change::default()
+        };
         self.parts.values().for_each(|part| change.add(&Part::default(), part));
         change
     }
@@ -106,7 +150,9 @@ impl Change {
     }
 
     /// Appends to `transaction`, which makes the table if there is none yet.
-    pub fn write(self, mut transaction: Transaction) -> Transaction {
+    pub fn write(mut self, mut transaction: Transaction) -> Transaction {
+        self.hairpin_elements();
+        transaction.commands.append(&mut self.ways);
         for name in self.new_chains {
             transaction.add_chain(Chain::regular(name));
         }
@@ -129,6 +175,17 @@ impl Change {
             transaction.add_elements(set, elements);
         }
         transaction
+    }
+
+    fn hairpin_elements(&mut self) {
+        for (address, state) in std::mem::take(&mut self.hairpins) {
+            let element = Element::new([Datum::Address(address); 2]);
+            match state {
+                (false, true) => self.new_elements.entry(HAIRPINS).or_default().push(element),
+                (true, false) => self.old_elements.entry(HAIRPINS).or_default().push(element),
+                _ => {}
+            }
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -179,7 +236,7 @@ mod tests {
     }
 
     fn table() -> Tracer {
-        Tracer::new(&fixed(&Layout { node_addresses: Vec::new(), service_cidrs: Vec::new(), local_addresses: Vec::new() }), &[])
+        Tracer::new(&fixed(&Layout { service_cidrs: Vec::new(), local_addresses: Vec::new() }), &[])
     }
 
     /// The first words of each command.
@@ -191,10 +248,10 @@ mod tests {
         transaction.to_string().lines().map(short).collect()
     }
 
-    #[test]
-    fn an_endpoint_touches_its_own_chain_and_its_services() {
-        let (mut parts, mut kernel) = (Parts::default(), table());
-        let mut step = |numbers: Option<&[u8]>, port: &ServicePort| {
+    /// Of one Service, step by step, and how many chains are without rules then.
+    fn steps(steps: &[(Option<&[u8]>, ServicePort)]) -> Vec<(Vec<String>, usize)> {
+        let (mut parts, mut kernel) = (Parts::new("eni*"), table());
+        let step = |(numbers, port): &(Option<&[u8]>, ServicePort)| {
             let mut change = Change::default();
             let freed = parts.set(&key("web"), numbers.map(|numbers| wanted(port, numbers)), &mut change);
             assert!(freed.is_empty());
@@ -203,23 +260,78 @@ mod tests {
             transaction.commands.iter().chain(&removal(&stale).commands).for_each(|command| kernel.take(command));
             (words(&transaction), stale.len())
         };
-        let port = port("web");
-        step(Some(&[1, 2]), &port);
-        assert_eq!(step(Some(&[1, 2]), &port), (Vec::new(), 0));
-        let rules = ["add rule endpoint"; 2].into_iter().chain(["add rule service"; 3]);
-        let added: Vec<_> = ["add chain endpoint", "flush chain service"].into_iter().chain(rules).collect();
-        assert_eq!(step(Some(&[1, 2, 3]), &port), (added.iter().map(ToString::to_string).collect(), 0));
-        let removed = ["flush chain endpoint", "flush chain service", "add rule service", "add rule service", "add rule service"];
-        assert_eq!(step(Some(&[1, 3]), &port), (removed.map(ToString::to_string).to_vec(), 1));
-        let (last, stale) = step(Some(&[]), &port);
-        assert_eq!((last[3].as_str(), last[4].as_str(), stale), ("delete element service", "add element no", 3));
-        step(Some(&[1]), &port);
-        let affine = |seconds| ServicePort { affinity: Some(Duration::from_secs(seconds)), ..port.clone() };
-        step(Some(&[1]), &affine(10));
-        let (changed, _) = step(Some(&[1]), &affine(20));
-        assert_eq!(changed[..4], ["flush chain endpoint", "flush chain service", "delete set affinity", "add set affinity"]);
-        assert_eq!(step(None, &port).1, 2);
-        assert_eq!(parts.keys().count(), 0);
+        steps.iter().map(step).collect()
+    }
+
+    fn strings(words: &[&str]) -> Vec<String> {
+        words.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_service_is_nothing_but_elements() {
+        let web = || port("web");
+        let steps = steps(&[
+            (Some(&[1, 2]), web()),
+            (Some(&[1, 2]), web()),
+            (Some(&[1, 3]), web()),
+            (Some(&[1, 3, 4]), web()),
+            (Some(&[1, 3]), web()),
+            (Some(&[]), web()),
+            (None, web()),
+        ]);
+        let way = ["add chain to", "add rule to", "add rule to", "add element ways"];
+        let first = ["add element cluster", "add element cluster", "add element hairpins", "add element service"];
+        assert_eq!(steps[0], (strings(&[&way[..], &first].concat()), 0));
+        assert_eq!(steps[1], (Vec::new(), 0));
+        let moved = ["delete element cluster", "delete element hairpins", "add element cluster", "add element hairpins"];
+        assert_eq!(steps[2], (strings(&moved), 0), "an endpoint for another one: no chain, no rule");
+        let more = ["delete element service", "add element cluster", "add element hairpins", "add element service"];
+        assert_eq!(steps[3], (strings(&[&way[..], &more].concat()), 0), "three is a new number of endpoints");
+        let less = ["delete element cluster", "delete element hairpins", "delete element service", "add element service"];
+        assert_eq!(steps[4], (strings(&less), 0), "two is a known one");
+        let none = ["delete element cluster", "delete element hairpins", "delete element service", "add element no"];
+        assert_eq!(steps[5], (strings(&none), 0));
+        assert_eq!(steps[6], (strings(&["delete element cluster", "delete element no"]), 0));
+    }
+
+    #[test]
+    fn a_service_that_keeps_its_clients_changes_its_own_chains() {
+        let affine = |seconds| ServicePort { affinity: Some(Duration::from_secs(seconds)), ..port("web") };
+        let steps = steps(&[
+            (Some(&[1, 2]), affine(10)),
+            (Some(&[1, 2, 3]), affine(10)),
+            (Some(&[1, 3]), affine(10)),
+            (Some(&[1, 3]), affine(20)),
+            (Some(&[1]), port("web")),
+        ]);
+        let added = ["add chain endpoint", "flush chain service", "add set affinity"];
+        let rules = ["add rule endpoint", "add rule endpoint"].into_iter().chain(["add rule service"; 4]);
+        let added: Vec<&str> = added.into_iter().chain(rules).chain(["add element hairpins"]).collect();
+        assert_eq!(steps[1], (strings(&added), 0));
+        assert_eq!(steps[2].0[..3], strings(&["flush chain endpoint", "flush chain service", "delete set affinity"]));
+        assert_eq!(steps[2].1, 1);
+        assert!(steps[3].0.iter().filter(|words| *words == "add set affinity").count() == 2, "{:?}", steps[3]);
+        assert_eq!(steps[4].1, 4, "two endpoints, their Service, and what leads there");
+    }
+
+    #[test]
+    fn endpoints_are_hairpins_as_long_as_a_service_has_them() {
+        let mut parts = Parts::new("eni*");
+        let mut set = |name: &str, numbers: Option<&[u8]>| {
+            let mut change = Change::default();
+            let port = ServicePort { cluster_ip: Ipv4Addr::new(10, 100, 0, name.len() as u8), ..port(name) };
+            parts.set(&key(name), numbers.map(|numbers| wanted(&port, numbers)), &mut change);
+            let transaction = change.transaction().to_string();
+            transaction
+                .lines()
+                .filter(|line| line.contains("hairpins"))
+                .map(|line| line.split(' ').next().map(str::to_owned))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(set("a", Some(&[1])), [Some("add".into())]);
+        assert_eq!(set("bb", Some(&[1])), []);
+        assert_eq!(set("a", None), []);
+        assert_eq!(set("bb", Some(&[])), [Some("delete".into())]);
     }
 
     #[test]
@@ -229,7 +341,7 @@ mod tests {
             ServicePort { cluster_ip, external_ips: vec![Ipv4Addr::new(198, 51, 100, 7)], ..port(name) }
         };
         let (first, second) = (external("a", 1), external("b", 2));
-        let (mut parts, mut kernel) = (Parts::default(), table());
+        let (mut parts, mut kernel) = (Parts::new("eni*"), table());
         let mut set = |name: &str, wanted: Option<Part>| {
             let mut change = Change::default();
             let freed = parts.set(&key(name), wanted, &mut change);
@@ -243,7 +355,7 @@ mod tests {
         assert!(set("b", Some(wanted(&second, &[2]))).is_empty());
         let whole = parts.whole().transaction();
         let addresses = whole.commands.iter().filter_map(|command| match command {
-            Command::AddElements(set, elements) if set == "service-ips" => Some(elements.len()),
+            Command::AddElements(set, elements) if set == "service-ways" => Some(elements.len()),
             _ => None,
         });
         assert_eq!(addresses.sum::<usize>(), 2, "its own and the other's");

@@ -30,7 +30,7 @@ pub type Endpoints = BTreeMap<PortName, BTreeMap<Place, Endpoint>>;
 /// The Service that a slice is of, if it concerns proxies at all.
 pub fn service_of(slice: &Object) -> Option<&str> {
     let other = [HEADLESS_LABEL, crate::service::PROXY_NAME_LABEL];
-    let ours = other.iter().all(|label| slice.meta.labels.get(*label).is_none());
+    let ours = other.iter().all(|label| slice.meta.labels.get(label).is_none());
     slice.meta.labels.get(SERVICE_LABEL).filter(|_| ours).map(AsRef::as_ref)
 }
 

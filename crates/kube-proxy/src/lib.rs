@@ -2,6 +2,7 @@
 //!
 //! **Invariant**: what the kernel has is what [`change::Parts`] says, or the next pass reads the table and mends it.
 
+mod affine;
 mod change;
 mod endpoint;
 mod health;
@@ -15,6 +16,7 @@ mod table;
 mod topology;
 #[cfg(test)]
 mod trace;
+mod way;
 
 pub use proxy::{Progress, start};
 pub use table::TABLE;

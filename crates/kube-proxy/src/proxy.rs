@@ -13,8 +13,8 @@ use crate::table::{Layout, fixed};
 use crate::topology::Here;
 use client::Resource;
 use meta::Object;
+use node_os::conntrack;
 use node_os::nft::{NftError, Protocol};
-use node_os::{conntrack, netns::NetNs};
 use parking_lot::Mutex;
 use reconcile::{Controller, Error, Informer, Informers, Next, ObjectKey, Runtime};
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ pub fn start(config: Config, informers: &Informers, runtime: &Runtime) -> watch:
     let (progress, seen) = watch::channel(Progress::default());
     let health = HealthChecks::new(config.namespace.clone(), config.node_addresses.clone(), seen.clone(), runtime);
     let kernel = Kernel::new(config.namespace.clone());
-    let (parts, around, changed) = (Parts::default(), Surroundings::default(), Changed::default());
+    let (parts, around, changed) = (Parts::new(&config.pod_links), Surroundings::default(), Changed::default());
     let pass = Arc::new(Pass {
         config,
         services: services.clone(),
@@ -158,6 +158,7 @@ impl Pass {
         Surroundings {
             here: Here { node: self.config.node_name.clone(), zone: zone.unwrap_or_default() }, // a cluster without zones
             pod_links: self.config.pod_links.clone(),
+            node_addresses: self.config.node_addresses.clone(),
             local_addresses: self.config.local_addresses.clone(),
         }
     }
@@ -181,11 +182,7 @@ impl Pass {
     }
 
     fn layout(&self) -> Layout {
-        Layout {
-            node_addresses: self.config.node_addresses.clone(),
-            service_cidrs: self.config.service_cidrs.clone(),
-            local_addresses: self.config.local_addresses.clone(),
-        }
+        Layout { service_cidrs: self.config.service_cidrs.clone(), local_addresses: self.config.local_addresses.clone() }
     }
 
     async fn forget(&self, served: Served) {
@@ -193,15 +190,11 @@ impl Pass {
             return;
         }
         let namespace = self.config.namespace.clone();
-        match tokio::task::spawn_blocking(move || delete_stale(&namespace, &served)).await {
+        let deleting = move || conntrack::delete(&namespace, Protocol::Udp as u8, |flow| served.is_stale(flow));
+        match tokio::task::spawn_blocking(deleting).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "stale UDP flows stay"),
             Err(error) => tracing::warn!(%error, "stale UDP flows stay"),
         }
     }
-}
-
-fn delete_stale(namespace: &NetNs, served: &Served) -> std::io::Result<()> {
-    let flows = conntrack::flows(namespace, Protocol::Udp as u8)?;
-    flows.iter().filter(|flow| served.is_stale(flow)).try_for_each(|flow| conntrack::delete(namespace, flow))
 }

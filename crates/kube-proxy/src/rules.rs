@@ -1,26 +1,32 @@
-//! What one Service is in the table: chains of rules, and elements of the maps that lead there. Pure.
-//! Follows `syncProxyRules` of kubernetes `pkg/proxy/nftables/proxier.go`.
+//! What one Service is in the table: elements of maps that say where its packets go. Pure.
+//! Follows `syncProxyRules` of kubernetes `pkg/proxy/nftables/proxier.go` in what becomes of a packet, not in how.
 
+use crate::affine;
 use crate::endpoint::{Endpoints, Place};
-use crate::names::{of_endpoint, of_port};
 use crate::service::ServicePort;
-use crate::table::{CLUSTER_IPS, MARK_FOR_MASQUERADE, NO_ENDPOINT_NODE_PORTS, NO_ENDPOINT_SERVICES, REJECT};
-use crate::table::{SERVICE_IPS, SERVICE_NODE_PORTS, goto, jump};
+use crate::table::{CLUSTER_ENDPOINTS, CLUSTER_IPS, LOCAL_ENDPOINTS, NO_ENDPOINT_SERVICES, NO_LOCAL_ENDPOINT_SERVICES};
+use crate::table::{SERVICE_IPS, SERVICE_WAYS, goto};
 use crate::topology::{Categories, Here, categorize};
-use node_os::nft::{Datum, Element, Field, Kind, Rule, Set, Spread, Statement, Test, Verdict};
-use std::collections::BTreeMap;
+use crate::way::{MOST_ENDPOINTS, Policy, Way};
+use node_os::nft::{Datum, Element, Rule, Set};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-/// A key of a map or set, which only one Service can have.
+/// A set or map, and a key in it.
 pub type ElementKey = (&'static str, Vec<Datum>);
 
 /// What a Service has in the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
+    pub elements: BTreeMap<ElementKey, Element>,
+    /// That its elements name. They are shared with other Services.
+    pub ways: BTreeSet<Way>,
+    /// Endpoints, each of which may be a client of itself. Shared, too.
+    pub hairpins: BTreeSet<Ipv4Addr>,
+    /// Only of Services that keep their clients.
     pub chains: BTreeMap<String, Vec<Rule>>,
     /// One for each endpoint that keeps its clients.
     pub affinities: BTreeMap<String, Set>,
-    pub elements: BTreeMap<ElementKey, Element>,
 }
 
 /// What rules depend on besides Services.
@@ -30,6 +36,7 @@ pub struct Surroundings {
     /// The name of pods' links on the node, as nft matches it: `eni*`.
     pub pod_links: String,
     /// See [`crate::Config`].
+    pub node_addresses: Vec<Ipv4Addr>,
     pub local_addresses: Vec<Ipv4Addr>,
 }
 
@@ -39,154 +46,99 @@ pub fn part(ports: &[ServicePort], endpoints: &Endpoints, around: &Surroundings)
     for port in ports {
         let places = endpoints.get(&(port.name.clone(), port.protocol)).unwrap_or(&none);
         let found = categorize(port, places, &around.here);
-        PortRules { port, found: &found, around, part: &mut part }.write();
+        PortElements { port, found: &found, around, part: &mut part }.write();
+        if port.affinity.is_some() {
+            affine::write(port, &found, around, &mut part);
+        }
     }
     part
 }
 
-struct PortRules<'a> {
+/// Where clients send to.
+struct Front {
+    key: Vec<Datum>,
+    policy: Policy,
+}
+
+struct PortElements<'a> {
     port: &'a ServicePort,
     found: &'a Categories,
     around: &'a Surroundings,
     part: &'a mut Part,
 }
 
-impl PortRules<'_> {
+impl PortElements<'_> {
     fn write(&mut self) {
-        self.internal();
-        if self.port.is_external() {
-            self.external();
-        }
-        if self.port.uses_cluster() && !self.found.cluster.is_empty() {
-            self.balance("service", &self.found.cluster);
-        }
-        if self.port.uses_local() && !self.found.local.is_empty() {
-            self.balance("local", &self.found.local);
-        }
-        for place in self.found.reachable() {
-            self.endpoint(place);
-        }
-    }
-
-    fn rule(&mut self, chain: &str, statements: Vec<Statement>, comment: &str) {
-        self.part.chains.entry(chain.to_owned()).or_default().push(Rule::new(chain, statements).comment(comment));
-    }
-
-    fn element(&mut self, map: &'static str, key: Vec<Datum>, verdict: Verdict) {
-        let element = Element::new(key.clone()).verdict(verdict);
-        // Comments on refusals only: the others name a chain that says it all.
-        let refused = [NO_ENDPOINT_SERVICES, NO_ENDPOINT_NODE_PORTS].contains(&map);
-        let element = if refused { element.comment(self.port.label()) } else { element };
-        self.part.elements.insert((map, key), element);
-    }
-
-    fn address_key(&self, address: Ipv4Addr) -> Vec<Datum> {
-        vec![Datum::Address(address), Datum::Protocol(self.port.protocol), Datum::Port(self.port.port)]
-    }
-
-    /// The chain that spreads over endpoints by this policy.
-    fn policy_chain(&self, local: bool) -> String {
-        of_port(if local { "local" } else { "service" }, self.port)
-    }
-
-    fn has_endpoints(&self, local: bool) -> bool {
-        self.found.any && !(local && self.found.local.is_empty())
-    }
-
-    /// Without any endpoint clients are told at once. With some, only not here, they may find another way.
-    fn refusal(&self) -> Verdict {
-        if self.found.any { Verdict::Drop } else { goto(REJECT) }
-    }
-
-    fn internal(&mut self) {
-        let (address, local) = (self.port.cluster_ip, self.port.internal_local);
-        let key = self.address_key(address);
-        let own = self.around.local_addresses.contains(&address);
+        // What the node answers itself while there are no endpoints is not refused.
+        let own = self.around.local_addresses.contains(&self.port.cluster_ip);
         if !own {
-            let key = vec![Datum::Address(address)];
-            self.part.elements.insert((CLUSTER_IPS, key.clone()), Element::new(key));
+            self.element(CLUSTER_IPS, vec![Datum::Address(self.port.cluster_ip)], |element| element);
         }
-        if self.has_endpoints(local) {
-            let chain = self.policy_chain(local);
-            self.element(SERVICE_IPS, key, goto(&chain));
-            self.rule(&chain, vec![Statement::Counter], &self.port.label());
-            // Who comes from outside the pods may not be found by the endpoint's answer.
-            let from_elsewhere = vec![
-                Statement::Destination(Test::Is, address.into()),
-                Statement::Protocol(self.port.protocol),
-                Statement::DestinationPort(Test::Is, self.port.port),
-                Statement::InputLink(Test::IsNot, self.around.pod_links.clone()),
-                jump(MARK_FOR_MASQUERADE),
-            ];
-            self.rule(&chain, from_elsewhere, "");
-        } else if !own {
-            self.element(NO_ENDPOINT_SERVICES, key, self.refusal());
+        let endpoints = self.found.reachable();
+        self.part.hairpins.extend(endpoints.iter().map(|(address, _)| *address));
+        for front in self.fronts() {
+            let own = own && matches!(front.policy, Policy::Internal | Policy::InternalLocal);
+            self.front(&front, own);
         }
     }
 
-    /// Everything that has come from outside the cluster goes through one chain, which does what policy demands.
-    fn external(&mut self) {
-        let (chain, local) = (of_port("external", self.port), self.port.external_local);
-        let outside: Vec<Vec<Datum>> = self.port.outside_ips().map(|address| self.address_key(address)).collect();
-        let node_port = vec![Datum::Protocol(self.port.protocol), Datum::Port(self.port.node_port)];
-        let node_port = Some(node_port).filter(|_| self.port.node_port != 0);
-        let found = self.found.any.then(|| goto(&chain));
-        let refused = (!self.has_endpoints(local)).then(|| self.refusal());
-        for (verdict, addresses, ports) in
-            [(found, SERVICE_IPS, SERVICE_NODE_PORTS), (refused, NO_ENDPOINT_SERVICES, NO_ENDPOINT_NODE_PORTS)]
-        {
-            let Some(verdict) = verdict else { continue };
-            outside.iter().for_each(|key| self.element(addresses, key.clone(), verdict.clone()));
-            node_port.iter().for_each(|key| self.element(ports, key.clone(), verdict.clone()));
+    fn fronts(&self) -> Vec<Front> {
+        let port = self.port;
+        let front = |address, number, policy| {
+            let key = vec![Datum::Address(address), Datum::Protocol(port.protocol), Datum::Port(number)];
+            Front { key, policy }
+        };
+        let external = if port.external_local { Policy::ExternalLocal } else { Policy::External };
+        let internal = if port.internal_local { Policy::InternalLocal } else { Policy::Internal };
+        let nodes = self.around.node_addresses.iter().filter(|_| port.node_port != 0);
+        let nodes = nodes.map(|address| front(*address, port.node_port, external));
+        let outside = port.outside_ips().map(|address| front(address, port.port, external));
+        [front(port.cluster_ip, port.port, internal)].into_iter().chain(outside).chain(nodes).collect()
+    }
+
+    fn front(&mut self, front: &Front, own: bool) {
+        let local = matches!(front.policy, Policy::InternalLocal | Policy::ExternalLocal);
+        let refused = !self.found.any || (local && self.found.local.is_empty());
+        // A node port without local endpoints still leads pods to the others.
+        if !refused || (self.found.any && front.policy == Policy::ExternalLocal) {
+            self.lead(front);
         }
-        if self.found.any {
-            self.external_rules(&chain, local);
+        if refused && !own {
+            // Without any endpoint clients are told at once. With some, only not here, they may find another way.
+            let set = if self.found.any { NO_LOCAL_ENDPOINT_SERVICES } else { NO_ENDPOINT_SERVICES };
+            let label = self.port.label();
+            self.element(set, front.key.clone(), |element| element.comment(label));
         }
     }
 
-    fn external_rules(&mut self, chain: &str, local: bool) {
-        self.rule(chain, vec![Statement::Counter], &self.port.label());
-        if local {
-            let cluster = Statement::Verdict(goto(self.policy_chain(false)));
-            let from_pod = Statement::InputLink(Test::Is, self.around.pod_links.clone());
-            self.rule(chain, vec![from_pod, cluster.clone()], "short-circuit pod traffic");
-            self.rule(chain, vec![Statement::SourceIsLocal, jump(MARK_FOR_MASQUERADE)], "masquerade local traffic");
-            self.rule(chain, vec![Statement::SourceIsLocal, cluster], "short-circuit local traffic");
-        } else {
-            self.rule(chain, vec![jump(MARK_FOR_MASQUERADE)], "");
-        }
-        if self.has_endpoints(local) {
-            let policy = Statement::Verdict(goto(self.policy_chain(local)));
-            self.rule(chain, vec![policy], "");
-        }
-    }
-
-    /// Clients that have an endpoint go there; others anywhere.
-    fn balance(&mut self, prefix: &str, places: &[Place]) {
-        let chain = of_port(prefix, self.port);
+    fn lead(&mut self, front: &Front) {
         if self.port.affinity.is_some() {
-            for place in places {
-                let known = of_endpoint("affinity", self.port, *place);
-                let endpoint = Statement::Verdict(goto(of_endpoint("endpoint", self.port, *place)));
-                self.rule(&chain, vec![Statement::In(Test::Is, vec![Field::Source], known), endpoint], "");
-            }
+            let chain = goto(affine::entrance(self.port, front.policy));
+            return self.element(SERVICE_IPS, front.key.clone(), |element| element.verdict(chain));
         }
-        let endpoints = places.iter().map(|place| goto(of_endpoint("endpoint", self.port, *place))).collect();
-        self.rule(&chain, vec![Statement::Spread(Spread::Random, endpoints)], "");
+        let found = self.found;
+        let way = Way::new(front.policy, found.cluster.len(), found.local.len());
+        let label = self.port.label();
+        self.part.ways.insert(way);
+        self.element(SERVICE_WAYS, front.key.clone(), |element| element.data([way.datum()]).comment(label));
+        if front.policy != Policy::InternalLocal {
+            self.endpoints(CLUSTER_ENDPOINTS, front, &found.cluster);
+        }
+        if matches!(front.policy, Policy::InternalLocal | Policy::ExternalLocal) {
+            self.endpoints(LOCAL_ENDPOINTS, front, &found.local);
+        }
     }
 
-    fn endpoint(&mut self, place: Place) {
-        let (address, number) = place;
-        let chain = of_endpoint("endpoint", self.port, place);
-        // An endpoint that reaches itself by the Service's address would answer itself directly.
-        self.rule(&chain, vec![Statement::Source(Test::Is, address.into()), jump(MARK_FOR_MASQUERADE)], "");
-        if let Some(timeout) = self.port.affinity {
-            let name = of_endpoint("affinity", self.port, place);
-            self.rule(&chain, vec![Statement::Update(vec![Field::Source], name.clone())], "");
-            self.part.affinities.insert(name.clone(), Set::new(name, [Kind::Address]).timeout(timeout));
+    fn endpoints(&mut self, map: &'static str, front: &Front, places: &[Place]) {
+        for (number, (address, port)) in (0..).zip(places.iter().take(MOST_ENDPOINTS)) {
+            let key = [front.key.as_slice(), &[Datum::Mark(number)]].concat();
+            self.element(map, key, |element| element.data([Datum::Address(*address), Datum::Port(*port)]));
         }
-        let translate = Statement::Dnat(address, Some(number));
-        self.rule(&chain, vec![Statement::Protocol(self.port.protocol), Statement::Counter, translate], "");
+    }
+
+    fn element(&mut self, set: &'static str, key: Vec<Datum>, fill: impl FnOnce(Element) -> Element) {
+        let element = fill(Element::new(key.clone()));
+        self.part.elements.insert((set, key), element);
     }
 }
 
@@ -238,9 +190,10 @@ mod golden {
         let endpoint = |local| Endpoint { ready: true, serving: true, local, ..Endpoint::default() };
         let places = (1..).zip(here).map(|(number, local)| ((Ipv4Addr::new(10, 0, 2, number), 8080), endpoint(*local)));
         let endpoints = Endpoints::from([(("http".into(), Protocol::Tcp), places.collect())]);
-        let around = Surroundings { pod_links: "eni*".into(), ..Surroundings::default() };
+        let node_addresses = vec![Ipv4Addr::new(10, 0, 1, 4)];
+        let around = Surroundings { pod_links: "eni*".into(), node_addresses, ..Surroundings::default() };
         let mut change = Change::default();
-        Parts::default().set(&ObjectKey::new("ns", "web"), Some(part(&[port], &endpoints, &around)), &mut change);
+        Parts::new("eni*").set(&ObjectKey::new("ns", "web"), Some(part(&[port], &endpoints, &around)), &mut change);
         change.transaction().to_string()
     }
 
@@ -260,7 +213,6 @@ mod golden {
             check(name, &script(port, here));
         }
         let layout = Layout {
-            node_addresses: vec![Ipv4Addr::new(10, 0, 1, 4)],
             service_cidrs: vec!["10.100.0.0/16".parse().expect("a range")],
             local_addresses: vec![Ipv4Addr::new(10, 100, 0, 53)],
         };

@@ -1,25 +1,25 @@
-//! The part of the table that does not depend on Services. Names, hooks and order are those of kubernetes
+//! The part of the table that does not depend on Services. Hooks, order, and names of what is the same are those of kubernetes
 //! `pkg/proxy/nftables/proxier.go`, so that whoever knows that one finds the way here.
 
 use ipnet::Ipv4Net;
-use node_os::nft::{
-    Chain, ChainType, CtState, Datum, Element, Field, Hook, Kind, Rule, Set, Statement, Test, Transaction, Verdict,
-};
+use node_os::nft::{Chain, ChainType, CtState, Field, Hook, Kind, Rule, Set, Statement, Test, Transaction, Verdict};
 use std::net::Ipv4Addr;
 
 pub const TABLE: &str = "kube-proxy";
 pub(crate) const SERVICE_IPS: &str = "service-ips";
-pub(crate) const SERVICE_NODE_PORTS: &str = "service-nodeports";
+pub(crate) const SERVICE_WAYS: &str = "service-ways";
+pub(crate) const WAYS: &str = "ways";
+pub(crate) const CLUSTER_ENDPOINTS: &str = "cluster-endpoints";
+pub(crate) const LOCAL_ENDPOINTS: &str = "local-endpoints";
+pub(crate) const HAIRPINS: &str = "hairpins";
 pub(crate) const NO_ENDPOINT_SERVICES: &str = "no-endpoint-services";
-pub(crate) const NO_ENDPOINT_NODE_PORTS: &str = "no-endpoint-nodeports";
+pub(crate) const NO_LOCAL_ENDPOINT_SERVICES: &str = "no-local-endpoint-services";
 pub(crate) const CLUSTER_IPS: &str = "cluster-ips";
-const NODE_PORT_IPS: &str = "nodeport-ips";
 pub(crate) const MARK_FOR_MASQUERADE: &str = "mark-for-masquerade";
 const MASQUERADING: &str = "masquerading";
-pub(crate) const REJECT: &str = "reject-chain";
+const REJECT: &str = "reject-chain";
 const SERVICES: &str = "services";
 const SERVICE_ENDPOINTS_CHECK: &str = "service-endpoints-check";
-const NODE_PORT_ENDPOINTS_CHECK: &str = "nodeport-endpoints-check";
 const CLUSTER_IPS_CHECK: &str = "cluster-ips-check";
 
 /// Bit 14, `--iptables-masquerade-bit` by default: other programs on a node know it.
@@ -28,8 +28,6 @@ pub(crate) const MASQUERADE_MARK: u32 = 0x4000;
 /// What the fixed part is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Addresses of this node that node ports are open on.
-    pub node_addresses: Vec<Ipv4Addr>,
     /// Where cluster addresses come from. What nobody has is dropped, not sent on.
     pub service_cidrs: Vec<Ipv4Net>,
     /// Addresses out of `service_cidrs` that the node itself answers on when their Service has no endpoints.
@@ -50,8 +48,6 @@ pub fn fixed(layout: &Layout) -> Transaction {
     change.replace_table("rules for kube-proxy");
     chains(&mut change);
     sets(&mut change);
-    let addresses = layout.node_addresses.iter().map(|address| Element::new([Datum::Address(*address)]));
-    change.add_elements(NODE_PORT_IPS, addresses.collect::<Vec<_>>());
     entrances(&mut change);
     dispatch(&mut change);
     cluster_ips_check(&mut change, layout);
@@ -71,23 +67,30 @@ fn chains(change: &mut Transaction) {
     ] {
         change.add_chain(Chain::base(name, kind, hook, priority));
     }
-    let names =
-        [SERVICE_ENDPOINTS_CHECK, NODE_PORT_ENDPOINTS_CHECK, CLUSTER_IPS_CHECK, SERVICES, MASQUERADING, MARK_FOR_MASQUERADE];
+    let names = [SERVICE_ENDPOINTS_CHECK, CLUSTER_IPS_CHECK, SERVICES, MASQUERADING, MARK_FOR_MASQUERADE];
     for name in names {
         change.add_chain(Chain::regular(name));
     }
-    change.add_chain(Chain::regular(REJECT).comment("helper for @no-endpoint-services / @no-endpoint-nodeports"));
+    change.add_chain(Chain::regular(REJECT).comment("helper for @no-endpoint-services"));
 }
 
 fn sets(change: &mut Transaction) {
-    let (address_port, port) = ([Kind::Address, Kind::Protocol, Kind::Port], [Kind::Protocol, Kind::Port]);
+    // Where clients send to: an address, a protocol and a port.
+    let front = [Kind::Address, Kind::Protocol, Kind::Port];
+    let endpoint = |name| Set::new(name, [&front[..], &[Kind::Mark]].concat()).data([Kind::Address, Kind::Port]).counted();
     for set in [
         Set::new(CLUSTER_IPS, [Kind::Address]).comment("Active ClusterIPs"),
-        Set::new(NODE_PORT_IPS, [Kind::Address]).comment("IPs that accept NodePort traffic"),
-        Set::map(NO_ENDPOINT_SERVICES, address_port).comment("vmap to drop or reject packets to services with no endpoints"),
-        Set::map(NO_ENDPOINT_NODE_PORTS, port).comment("vmap to drop or reject packets to service nodeports with no endpoints"),
-        Set::map(SERVICE_IPS, address_port).comment("ClusterIP, ExternalIP and LoadBalancer IP traffic"),
-        Set::map(SERVICE_NODE_PORTS, port).comment("NodePort traffic"),
+        Set::new(NO_ENDPOINT_SERVICES, front).comment("packets to services with no endpoints: rejected"),
+        Set::new(NO_LOCAL_ENDPOINT_SERVICES, front).comment("packets to services with no local endpoints: dropped"),
+        Set::new(SERVICE_WAYS, front)
+            .data([Kind::Mark])
+            .counted()
+            .comment("ClusterIP, ExternalIP, LoadBalancer IP and NodePort traffic"),
+        Set::map(WAYS, [Kind::Mark]).comment("by policy and numbers of endpoints"),
+        endpoint(CLUSTER_ENDPOINTS).comment("by services and numbers below that of their endpoints"),
+        endpoint(LOCAL_ENDPOINTS).comment("those of cluster-endpoints that are on this node"),
+        Set::new(HAIRPINS, [Kind::Address, Kind::Address]).comment("endpoints that reach themselves"),
+        Set::map(SERVICE_IPS, front).comment("traffic of services with session affinity"),
     ] {
         change.add_set(set);
     }
@@ -96,7 +99,7 @@ fn sets(change: &mut Transaction) {
 /// From the hooks to the chains.
 fn entrances(change: &mut Transaction) {
     for (from, to, only_new) in [
-        ("filter-input", NODE_PORT_ENDPOINTS_CHECK, true),
+        ("filter-input", SERVICE_ENDPOINTS_CHECK, true),
         ("filter-forward", SERVICE_ENDPOINTS_CHECK, true),
         ("filter-forward", CLUSTER_IPS_CHECK, true),
         ("filter-output", SERVICE_ENDPOINTS_CHECK, true),
@@ -111,15 +114,14 @@ fn entrances(change: &mut Transaction) {
 }
 
 fn dispatch(change: &mut Transaction) {
-    let address_port = || vec![Field::Destination, Field::Protocol, Field::DestinationPort];
-    let port = || vec![Field::Protocol, Field::DestinationPort];
-    let to_node = || Statement::In(Test::Is, vec![Field::Destination], NODE_PORT_IPS.into());
+    let front = || vec![Field::Destination, Field::Protocol, Field::DestinationPort];
+    let among = |set: &str| Statement::In(Test::Is, front(), set.into());
     for (chain, statements) in [
         (REJECT, vec![Statement::Counter, Statement::Reject]),
-        (SERVICE_ENDPOINTS_CHECK, vec![Statement::Lookup(address_port(), NO_ENDPOINT_SERVICES.into())]),
-        (NODE_PORT_ENDPOINTS_CHECK, vec![to_node(), Statement::Lookup(port(), NO_ENDPOINT_NODE_PORTS.into())]),
-        (SERVICES, vec![Statement::Lookup(address_port(), SERVICE_IPS.into())]),
-        (SERVICES, vec![to_node(), Statement::Lookup(port(), SERVICE_NODE_PORTS.into())]),
+        (SERVICE_ENDPOINTS_CHECK, vec![among(NO_ENDPOINT_SERVICES), Statement::Verdict(goto(REJECT))]),
+        (SERVICE_ENDPOINTS_CHECK, vec![among(NO_LOCAL_ENDPOINT_SERVICES), Statement::Counter, Statement::Verdict(Verdict::Drop)]),
+        (SERVICES, vec![Statement::Dispatch(front(), SERVICE_WAYS.into(), WAYS.into())]),
+        (SERVICES, vec![Statement::Lookup(front(), SERVICE_IPS.into())]),
     ] {
         change.add_rule(Rule::new(chain, statements));
     }
@@ -141,6 +143,9 @@ fn cluster_ips_check(change: &mut Transaction, layout: &Layout) {
 }
 
 fn masquerading(change: &mut Transaction) {
+    // An endpoint that reaches itself by the Service's address would answer itself directly.
+    let hairpin = Statement::In(Test::Is, vec![Field::Source, Field::Destination], HAIRPINS.into());
+    change.add_rule(Rule::new(MASQUERADING, [hairpin, Statement::Counter, Statement::Masquerade(true)]));
     change.add_rule(Rule::new(MARK_FOR_MASQUERADE, [Statement::MarkOr(MASQUERADE_MARK)]));
     let unmarked = [Statement::MarkIsZero(Test::Is, MASQUERADE_MARK), Statement::Verdict(Verdict::Return)];
     change.add_rule(Rule::new(MASQUERADING, unmarked));

@@ -1,6 +1,6 @@
 //! Follows a packet through a transaction's rules, as the kernel would. For tests: says where it ends up and by which chains.
 
-use node_os::nft::{Command, CtState, Datum, Field, Protocol, Spread, Statement, Test, Transaction, Verdict};
+use node_os::nft::{Command, CtState, Datum, Element, Field, Protocol, Spread, Statement, Test, Transaction, Verdict};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -34,10 +34,10 @@ enum Outcome {
 /// What the kernel would have after the transaction.
 pub struct Tracer {
     chains: BTreeMap<String, Vec<Vec<Statement>>>,
-    elements: BTreeMap<(String, Vec<Datum>), Option<Verdict>>,
+    elements: BTreeMap<(String, Vec<Datum>), Element>,
     local: Vec<Ipv4Addr>,
     /// Which of several verdicts chance takes.
-    pub choice: usize,
+    pub choice: u32,
 }
 
 impl Tracer {
@@ -57,8 +57,8 @@ impl Tracer {
             Command::DeleteSet(set) => self.elements.retain(|(name, _), _| name != set),
             Command::AddElements(set, elements) => {
                 for element in elements {
-                    let known = self.elements.insert((set.clone(), element.key.clone()), element.verdict.clone());
-                    assert!(known.is_none_or(|known| known == element.verdict), "{set} {element} is another already");
+                    let known = self.elements.insert((set.clone(), element.key.clone()), element.clone());
+                    assert!(known.is_none_or(|known| known == *element), "{set} {element} is another already");
                 }
             }
             Command::DeleteElements(set, elements) => {
@@ -121,7 +121,7 @@ impl Tracer {
                 Statement::SourceIsLocal => self.local.contains(&packet.source),
                 Statement::CtState(test, state) => is(test, *state == CtState::New),
                 Statement::MarkIsZero(test, mask) => is(test, packet.mark & mask == 0),
-                Statement::In(test, fields, set) => is(test, self.elements.contains_key(&(set.clone(), key(fields, packet)))),
+                Statement::In(test, fields, set) => is(test, self.find(set, fields, packet).is_some()),
                 Statement::MarkOr(mask) => {
                     packet.mark |= mask;
                     true
@@ -132,11 +132,25 @@ impl Tracer {
                 }
                 Statement::Counter | Statement::Update(..) => true,
                 Statement::Verdict(verdict) => return Some(verdict.clone()),
-                Statement::Lookup(fields, map) => match self.elements.get(&(map.clone(), key(fields, packet))) {
-                    Some(verdict) => return verdict.clone(),
+                Statement::Lookup(fields, map) => match self.find(map, fields, packet) {
+                    Some(element) => return element.verdict.clone(),
                     None => false,
                 },
-                Statement::Spread(Spread::Random, verdicts) => return Some(verdicts[self.choice % verdicts.len()].clone()),
+                Statement::Dispatch(fields, map, verdicts) => match self.find(map, fields, packet) {
+                    Some(element) => return self.elements[&(verdicts.clone(), element.data.clone())].verdict.clone(),
+                    None => false,
+                },
+                Statement::DnatMap(fields, map) => match self.find(map, fields, packet).map(|element| element.data.as_slice()) {
+                    Some([Datum::Address(address), Datum::Port(port)]) => {
+                        (packet.destination, packet.port) = (*address, *port);
+                        return Some(Verdict::Accept);
+                    }
+                    Some(other) => panic!("{map} has {other:?}, which is no place"),
+                    None => false,
+                },
+                Statement::Spread(Spread::Random, verdicts) => {
+                    return Some(verdicts[self.choice as usize % verdicts.len()].clone());
+                }
                 Statement::Dnat(address, port) => {
                     packet.destination = *address;
                     packet.port = port.unwrap_or(packet.port);
@@ -152,22 +166,27 @@ impl Tracer {
         }
         None
     }
+
+    fn find(&self, set: &str, fields: &[Field], packet: &Packet) -> Option<&Element> {
+        self.elements.get(&(set.to_owned(), self.key(fields, packet)))
+    }
+
+    fn key(&self, fields: &[Field], packet: &Packet) -> Vec<Datum> {
+        let datum = |field: &Field| match field {
+            Field::Source => Datum::Address(packet.source),
+            Field::Destination => Datum::Address(packet.destination),
+            Field::Protocol => Datum::Protocol(packet.protocol),
+            Field::DestinationPort => Datum::Port(packet.port),
+            Field::Random(count) => Datum::Mark(self.choice % count),
+            Field::Mark => panic!("the proxy does not look at {field}"),
+        };
+        fields.iter().map(datum).collect()
+    }
 }
 
 /// Ends that are no chains.
 const MASQUERADED: &str = " masqueraded";
 const REJECTED: &str = " rejected";
-
-fn key(fields: &[Field], packet: &Packet) -> Vec<Datum> {
-    let datum = |field: &Field| match field {
-        Field::Source => Datum::Address(packet.source),
-        Field::Destination => Datum::Address(packet.destination),
-        Field::Protocol => Datum::Protocol(packet.protocol),
-        Field::DestinationPort => Datum::Port(packet.port),
-        Field::Mark => panic!("the proxy does not look at {field}"),
-    };
-    fields.iter().map(datum).collect()
-}
 
 mod tests {
     use super::*;
@@ -188,7 +207,7 @@ mod tests {
 
     fn around() -> Surroundings {
         let local_addresses = vec![OWN];
-        Surroundings { pod_links: "eni*".into(), local_addresses, ..Surroundings::default() }
+        Surroundings { pod_links: "eni*".into(), node_addresses: vec![NODE], local_addresses, ..Surroundings::default() }
     }
 
     /// `r` ready, `t` ending, `l` here; the first is 10.0.2.1.
@@ -207,11 +226,10 @@ mod tests {
     fn tracer(port: ServicePort, words: &str) -> Tracer {
         let around = around();
         let layout = Layout {
-            node_addresses: vec![NODE],
             service_cidrs: vec!["10.100.0.0/16".parse().expect("a range")],
             local_addresses: around.local_addresses.clone(),
         };
-        let mut parts = Parts::default();
+        let mut parts = Parts::new("eni*");
         let key = ObjectKey::new("ns", &*port.service);
         parts.set(&key, Some(part(&[port], &endpoints(words), &around)), &mut Change::default());
         let mut local = vec![NODE];
@@ -261,13 +279,17 @@ mod tests {
             let mut port = port("web");
             (port.node_port, port.external_ips) = (30080, vec![OUTSIDE]);
             (port.internal_local, port.external_local) = (policy == "internal", policy == "external");
-            let mut tracer = tracer(port, words);
-            let by_choice = (0..2).map(|choice| {
-                tracer.choice = choice;
-                ends(&tracer, from, destination(to))
-            });
-            let ended: std::collections::BTreeSet<String> = by_choice.collect();
-            assert_eq!(ended, expected.split(' ').map(str::to_owned).collect(), "{row}");
+            // The same by chains of its own.
+            let affine = ServicePort { affinity: Some(std::time::Duration::from_secs(9)), ..port.clone() };
+            for port in [port, affine] {
+                let mut tracer = tracer(port, words);
+                let by_choice = (0..2).map(|choice| {
+                    tracer.choice = choice;
+                    ends(&tracer, from, destination(to))
+                });
+                let ended: std::collections::BTreeSet<String> = by_choice.collect();
+                assert_eq!(ended, expected.split(' ').map(str::to_owned).collect(), "{row}");
+            }
         }
     }
 

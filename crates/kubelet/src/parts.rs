@@ -56,6 +56,8 @@ pub trait Volumes: Send + Sync + 'static {
         container: ContainerView<'_>,
         addresses: &[IpAddr],
     ) -> Result<Vec<Mount>, VolumeError>;
+    /// The pod is about to end: its files need not follow what they show any more.
+    fn settle(&self, pod_uid: &str);
     /// Forgets and removes everything of a pod.
     async fn teardown(&self, pod_uid: &str) -> Result<(), VolumeError>;
 }

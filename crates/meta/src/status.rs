@@ -76,6 +76,16 @@ impl Status {
         Self { reason, message: message.into(), details: Value::Null, continue_token: String::new() }
     }
 
+    /// Whether `details.causes` names this reason.
+    pub fn has_cause(&self, reason: &str) -> bool {
+        self.details["causes"].as_array().into_iter().flatten().any(|cause| cause["reason"] == reason)
+    }
+
+    /// What was to be created has a namespace that is going away: there is nothing more to do in it.
+    pub fn is_namespace_terminating(&self) -> bool {
+        self.has_cause("NamespaceTerminating")
+    }
+
     fn about(reason: Reason, resource: &GroupResource, name: &str, message: String) -> Self {
         let mut details = json!({ "name": name, "group": resource.group, "kind": resource.resource });
         drop_empty(&mut details);

@@ -31,19 +31,24 @@ pub struct Flow {
 }
 
 /// The connections of a protocol that has ports.
-pub fn flows(namespace: &NetNs, protocol: u8) -> io::Result<Vec<Flow>> {
+fn list(socket: &Socket, protocol: u8) -> io::Result<Vec<Flow>> {
     let read = |_, body: &[u8]| flow(Attributes(body)).filter(|flow| flow.protocol == protocol);
-    Socket::open(namespace)?.dump(&message(GET, Writer::default()), read)
+    socket.dump(&message(GET, Writer::default()), read)
 }
 
-/// Its next packet is looked at as the first of a connection. A flow that is gone is success.
-pub fn delete(namespace: &NetNs, flow: &Flow) -> io::Result<()> {
-    let mut attributes = Writer::default();
-    attributes.nest(ORIGINAL, |tuple| write(tuple, flow));
-    match Socket::open(namespace)?.request(&message(DELETE, attributes)) {
-        Err(error) if error.raw_os_error() != Some(ENOENT) => Err(error),
-        _ => Ok(()),
+/// Removes those of `flows` that are `stale`: the next packet of each is looked at as the first of a connection.
+pub fn delete(namespace: &NetNs, protocol: u8, stale: impl Fn(&Flow) -> bool) -> io::Result<()> {
+    let socket = Socket::open(namespace)?;
+    for flow in list(&socket, protocol)?.iter().filter(|flow| stale(flow)) {
+        let mut attributes = Writer::default();
+        attributes.nest(ORIGINAL, |tuple| write(tuple, flow));
+        match socket.request(&message(DELETE, attributes)) {
+            // One that has ended by itself is as good.
+            Err(error) if error.raw_os_error() != Some(ENOENT) => return Err(error),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 fn message(kind: u16, attributes: Writer) -> Message {

@@ -23,6 +23,10 @@ fn goto(chain: &str) -> Verdict {
     Verdict::Goto(chain.into())
 }
 
+fn address_and_port_kinds() -> Vec<Kind> {
+    vec![Kind::Address, Kind::Protocol, Kind::Port]
+}
+
 fn address_and_port() -> Vec<Field> {
     vec![Field::Destination, Field::Protocol, Field::DestinationPort]
 }
@@ -48,8 +52,17 @@ fn everything() -> Transaction {
     change.add_set(Set::new("clients", [Kind::Address]).timeout(Duration::from_secs(10800)));
     change.add_set(Set::map("services", [Kind::Address, Kind::Protocol, Kind::Port]));
     change.add_set(Set::map("ports", [Kind::Protocol, Kind::Port]));
+    change.add_set(Set::new("kinds", address_and_port_kinds()).data([Kind::Mark]).counted());
+    change.add_set(
+        Set::new("ends", [address_and_port_kinds(), vec![Kind::Mark]].concat()).data([Kind::Address, Kind::Port]).counted(),
+    );
+    change.add_set(Set::map("ways", [Kind::Mark]));
     change.add_elements("local", [Element::new([Datum::Address(SERVICE)]).comment("one")]);
     let key = [Datum::Address(SERVICE), Datum::Protocol(Protocol::Tcp), Datum::Port(80)];
+    change.add_elements("kinds", [Element::new(key).data([Datum::Mark(7)]).comment("seven")]);
+    let end = [key.as_slice(), &[Datum::Mark(1)]].concat();
+    change.add_elements("ends", [Element::new(end).data([Datum::Address(Ipv4Addr::LOCALHOST), Datum::Port(8081)])]);
+    change.add_elements("ways", [Element::new([Datum::Mark(7)]).verdict(goto("one"))]);
     change.add_elements("services", [Element::new(key).verdict(goto("ns/web/tcp/p80"))]);
     change.add_elements("ports", [Element::new([Datum::Protocol(Protocol::Udp), Datum::Port(53)]).verdict(Verdict::Drop)]);
     let rules: Vec<(&str, Vec<Statement>)> = vec![
@@ -122,6 +135,23 @@ fn nft_reads_what_is_written_and_writes_the_same() {
     let mut gone = Transaction::new(TABLE);
     gone.remove_table().remove_table().commit(&here).expect("gone");
     assert_eq!(nft::chains(&here, TABLE).expect("none"), Vec::<String>::new());
+}
+
+#[test]
+fn nft_lists_what_it_cannot_say() {
+    if !sandbox::inside("nft_lists_what_it_cannot_say") {
+        return;
+    }
+    let here = NetNs::current().expect("own");
+    let mut change = everything();
+    let end = [address_and_port(), vec![Field::Random(2)]].concat();
+    change.add_rule(Rule::new("out", [Statement::Dispatch(address_and_port(), "kinds".into(), "ways".into())]));
+    change.add_rule(Rule::new("out", [Statement::DnatMap(end, "ends".into())]));
+    change.commit(&here).expect("taken");
+    let Some(listed) = listing() else { return };
+    for words in ["map @kinds meta priority vmap @ways", "numgen random mod 2 map @ends"] {
+        assert!(listed.contains(words), "{words}: {listed}");
+    }
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub enum Error {
     Api(#[from] meta::Status),
     #[error("{0}")]
     Waiting(String),
+    /// As `Waiting`, and it is known how long that may take: the pauses grow to this at most.
+    #[error("{what}")]
+    WaitingAtMost { what: String, pause: Duration },
     #[error("the pass panicked")]
     Panicked,
 }
@@ -34,7 +37,16 @@ pub enum Error {
 impl Error {
     /// Conflicts and waits are how level-triggered work goes, not news.
     fn is_news(&self) -> bool {
-        !matches!(self, Self::Waiting(_)) && !matches!(self, Self::Api(s) if s.reason == meta::Reason::Conflict)
+        match self {
+            Self::Waiting(_) | Self::WaitingAtMost { .. } => false,
+            Self::Api(status) => status.reason != meta::Reason::Conflict,
+            Self::Panicked => true,
+        }
+    }
+
+    /// The namespace of what the pass was about is going away, and with it all there was to do.
+    fn is_moot(&self) -> bool {
+        matches!(self, Self::Api(status) if status.is_namespace_terminating())
     }
 }
 
@@ -116,9 +128,13 @@ impl<K: Clone + Eq + Hash + Send + std::fmt::Debug + 'static> Controller<K> {
                     // Boxed: an idle worker should not hold room for a whole pass.
                     let outcome = AssertUnwindSafe(Box::pin(reconcile(key.clone()))).catch_unwind().await;
                     // A bug met on one key must not end the work on all others.
-                    let outcome = outcome.unwrap_or(Err(Error::Panicked));
+                    let outcome = match outcome.unwrap_or(Err(Error::Panicked)) {
+                        Err(error) if error.is_moot() => Ok(Next::OnChange),
+                        other => other,
+                    };
                     match &outcome {
                         Ok(Next::OnChange) => {}
+                        Err(Error::WaitingAtMost { pause, .. }) => queue.add_after(key.clone(), *pause),
                         Ok(Next::After(delay)) => queue.add_after(key.clone(), *delay),
                         Err(error) if error.is_news() => tracing::warn!(controller = name, ?key, %error, "reconcile failed"),
                         Err(error) => tracing::debug!(controller = name, ?key, %error, "trying again"),
@@ -141,5 +157,27 @@ impl Controller<ObjectKey> {
     /// Queues each changed object under its own key.
     pub fn watches_own(self, informer: &Informer) -> Self {
         self.watches(informer, |change| [ObjectKey::of(change.object())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meta::{Reason, Status};
+    use serde_json::json;
+
+    #[test]
+    fn failures_are_news_unless_they_are_how_work_goes() {
+        let terminating = json!([{"reason": "NamespaceTerminating"}]);
+        for (error, is_news, is_moot) in [
+            (Error::Waiting("for it".into()), false, false),
+            (Error::WaitingAtMost { what: "for it".into(), pause: Duration::ZERO }, false, false),
+            (Status::new(Reason::Conflict, "changed").into(), false, false),
+            (Status::new(Reason::Forbidden, "no").into(), true, false),
+            (Status::new(Reason::Forbidden, "going").with_causes(terminating).into(), true, true),
+            (Error::Panicked, true, false),
+        ] {
+            assert_eq!((error.is_news(), error.is_moot()), (is_news, is_moot), "{error}");
+        }
     }
 }

@@ -14,6 +14,8 @@ const SERVICES: Resource = Resource::new("", "v1", "services");
 const REPLICATION_CONTROLLERS: Resource = Resource::new("", "v1", "replicationcontrollers");
 const REPLICA_SETS: Resource = Resource::new("apps", "v1", "replicasets");
 const STATEFUL_SETS: Resource = Resource::new("apps", "v1", "statefulsets");
+const CLAIMS: Resource = Resource::new("", "v1", "persistentvolumeclaims");
+const STORAGE_CLASSES: Resource = Resource::new("storage.k8s.io", "v1", "storageclasses");
 const BUDGETS: Resource = Resource::new("policy", "v1", "poddisruptionbudgets");
 
 const GROUPS: [(Resource, GroupKind); 4] = [
@@ -30,6 +32,10 @@ pub fn watch(informers: &Informers, inbox: &Arc<Inbox>) -> Vec<Arc<Informer>> {
         heard(informers, NODES, inbox, node),
         heard(informers, NAMESPACES, inbox, |change| vec![News::Namespace(change.object().clone(), change.new.is_some())]),
         heard(informers, BUDGETS, inbox, |change| vec![News::Budget(change.object().clone(), change.new.is_some())]),
+        heard(informers, CLAIMS, inbox, |change| vec![News::Claim(change.object().clone(), change.new.is_some())]),
+        heard(informers, STORAGE_CLASSES, inbox, |change| {
+            vec![News::StorageClass(change.object().clone(), change.new.is_some())]
+        }),
     ];
     for (resource, kind) in GROUPS {
         let news = move |change: &ObjectChange| vec![News::Group(kind, change.object().clone(), change.new.is_some())];

@@ -26,6 +26,14 @@ impl Scheduler {
             }
             News::Group(kind, object, is_there) => self.cluster.groups.set(kind, &object, is_there),
             News::Budget(object, is_there) => self.cluster.budgets.set(&object, is_there),
+            News::Claim(object, is_there) => {
+                self.cluster.claims.set(&object, is_there);
+                wake(&self.cluster, &mut self.queue, &Change::Claim(&object), now);
+            }
+            News::StorageClass(object, is_there) => {
+                self.cluster.claims.set_class(&object, is_there);
+                wake(&self.cluster, &mut self.queue, &Change::StorageClass, now);
+            }
             News::Bound(uid, outcome) => self.bound(&uid, outcome, now),
             News::Spared(victim, preemptor) => {
                 self.cluster.doom(&victim, false);

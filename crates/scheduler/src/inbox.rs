@@ -17,6 +17,8 @@ pub enum News {
     Namespace(Arc<Object>, bool),
     Group(GroupKind, Arc<Object>, bool),
     Budget(Arc<Object>, bool),
+    Claim(Arc<Object>, bool),
+    StorageClass(Arc<Object>, bool),
     /// What came of binding a pod, by its uid.
     Bound(String, Result<(), Status>),
     /// A pod (first) was not deleted in favour of another.

@@ -10,6 +10,7 @@ use crate::process::{Failure, Result};
 use crate::procfs;
 use hyper::Method;
 use node_os::netns::{self, NetNs};
+use node_os::nft::{Datum, Tables};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -49,8 +50,8 @@ fn serve(field: &Field) -> Result<Vec<JoinHandle<()>>> {
 async fn balancer(field: &Field) -> Result<SocketAddr> {
     let annotation = |name: &str| format!("service.beta.kubernetes.io/aws-load-balancer-{name}");
     let annotations = json!({
-        annotation("type"): "nlb", annotation("scheme"): "internet-facing", annotation("healthcheck-interval"): "5",
-        annotation("healthcheck-healthy-threshold"): "2", annotation("cross-zone-load-balancing-enabled"): "true",
+        annotation("type"): "nlb", annotation("scheme"): "internet-facing",
+        annotation("cross-zone-load-balancing-enabled"): "true",
     });
     let ports = json!([{"name": "http", "port": 80, "targetPort": PORT}]);
     let spec = json!({"type": "LoadBalancer", "selector": {"app": "bench"}, "ports": ports});
@@ -59,7 +60,10 @@ async fn balancer(field: &Field) -> Result<SocketAddr> {
     let mut events = Events::open(&field.target, &format!("{SERVICES}?watch=true")).await?;
     field.target.connect().await?.exchange(Method::POST, SERVICES, service.to_string().into()).await?;
     let hostname = |service: &Value| service.pointer("/status/loadBalancer/ingress/0/hostname")?.as_str().map(str::to_owned);
-    let service = events.until(|service| hostname(service).is_some()).await?;
+    let service = match events.until(|service| hostname(service).is_some()).await {
+        Ok(service) => service,
+        Err(failure) => return Err(Failure(format!("{failure}\n{}", said(field).await?))),
+    };
     let name = hostname(&service).ok_or("the watch has just shown it")?;
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
@@ -75,6 +79,16 @@ async fn balancer(field: &Field) -> Result<SocketAddr> {
     Err(Failure(format!("the load balancer {name} does not answer")))
 }
 
+/// The last words about the Service.
+async fn said(field: &Field) -> Result<String> {
+    let events =
+        field.target.connect().await?.exchange(Method::GET, "/api/v1/namespaces/default/events", bytes::Bytes::new()).await?;
+    let events: Value = serde_json::from_slice(&events).map_err(|error| Failure(error.to_string()))?;
+    let of_service = |event: &&Value| event["involvedObject"]["kind"] == "Service";
+    let messages = events["items"].as_array().into_iter().flatten().filter(of_service).map(|event| event["message"].to_string());
+    Ok(messages.collect::<Vec<_>>().join("\n"))
+}
+
 async fn remove(field: &Field) -> Result<()> {
     field.target.connect().await?.exchange(Method::DELETE, &format!("{SERVICES}/page"), bytes::Bytes::new()).await.map(drop)
 }
@@ -87,9 +101,11 @@ struct Peer {
 /// In TCP mode, with the pods themselves as its servers: it dials them from the VPC's router, as the service does.
 fn haproxy(world: &mut World, runtime: &Runtime, field: &Field) -> Result<Peer> {
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, service::free_port()?));
-    let router = name_of(&with_table(BALANCER_TABLE)?)?;
-    let server =
-        |(number, pod): (usize, &super::field::Pod)| format!("  server pod{number} {}:{PORT} namespace {router}\n", pod.address);
+    let router = with_table(BALANCER_TABLE)?;
+    let (name, source) = (name_of(&router)?, address_of_balancer(&router)?);
+    let server = |(number, pod): (usize, &super::field::Pod)| {
+        format!("  server pod{number} {}:{PORT} source {source} namespace {name}\n", pod.address)
+    };
     let servers: String = field.pods.iter().enumerate().map(server).collect();
     let configuration = format!(
         "global\n  maxconn 4096\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n\
@@ -97,15 +113,26 @@ fn haproxy(world: &mut World, runtime: &Runtime, field: &Field) -> Result<Peer> 
     );
     let path = world.directory.join("haproxy.cfg");
     fs::write(&path, configuration).map_err(|error| Failure::io(path.display(), &error))?;
-    let peer = Peer { child: world.start("haproxy -db -f haproxy.cfg")?, at };
+    let mut peer = Peer { child: world.start("haproxy -db -f haproxy.cfg 2> haproxy.log")?, at };
     let started = Instant::now();
-    while runtime.block_on(traffic::once(at)).is_err() {
-        if started.elapsed() > PATIENCE {
-            return Err("haproxy does not answer".into());
+    while let Err(error) = runtime.block_on(traffic::once(at)) {
+        let ended = peer.child.try_wait().map_err(|error| Failure::io("haproxy", &error))?;
+        if ended.is_some() || started.elapsed() > PATIENCE {
+            let log = fs::read_to_string(world.directory.join("haproxy.log")).unwrap_or_default(); // it has said nothing
+            return Err(Failure(format!("haproxy does not answer ({error}): {log}")));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(peer)
+}
+
+/// The load balancer's own address in the VPC: routes lead back there.
+fn address_of_balancer(router: &NetNs) -> Result<Ipv4Addr> {
+    let tables = Tables::open(router).and_then(|tables| tables.existing(BALANCER_TABLE));
+    let table = tables.map_err(|error| Failure::io(BALANCER_TABLE, &error))?.ok_or("there is a load balancer")?;
+    let keys = table.elements.values().flatten().filter_map(|element| element.key.first());
+    let mut addresses = keys.filter_map(|datum| if let Datum::Address(address) = datum { Some(*address) } else { None });
+    addresses.next().ok_or_else(|| "the load balancer has an address".into())
 }
 
 /// What programs that know names only call it.

@@ -120,6 +120,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of one range is what is meant")]
     fn as_few_slices_change_as_can_be() {
         type Existing = &'static [(&'static str, Range<usize>)];
         let table: &[(&str, Existing, &[Range<usize>], [&str; 4])] = &[

@@ -83,7 +83,7 @@ mod tests {
         let (http, dns) =
             (json!({"name": "http", "port": 80, "protocol": "TCP"}), json!({"name": "dns", "port": 53, "protocol": "UDP"}));
         assert_eq!(port_key(&[http.clone(), dns.clone()]), port_key(&[dns.clone(), http.clone()]));
-        assert_ne!(port_key(&[http.clone()]), port_key(&[http, dns]));
+        assert_ne!(port_key(std::slice::from_ref(&http)), port_key(&[http, dns]));
         assert_eq!(port_key(&[]), "");
     }
 

@@ -15,7 +15,12 @@ pub struct Outcome {
     pub remaining: BTreeMap<GroupResource, usize>,
     /// How many remaining objects each finalizer holds.
     pub finalizers: BTreeMap<String, usize>,
+    /// How long what remains may take.
+    pub seconds: u64,
 }
+
+/// How long others may take to remove their finalizers (upstream's finalizerEstimateSeconds).
+const FINALIZER_SECONDS: u64 = 15;
 
 impl Outcome {
     fn count(&mut self, kind: &KindFacts, left: &[Arc<Object>]) {
@@ -25,6 +30,11 @@ impl Outcome {
         self.remaining.insert(kind.gvr.group_resource(), left.len());
         for finalizer in left.iter().flat_map(|object| &object.meta.finalizers) {
             *self.finalizers.entry(finalizer.clone()).or_default() += 1;
+            self.seconds = self.seconds.max(FINALIZER_SECONDS);
+        }
+        if is_pods(kind) {
+            let grace = left.iter().filter_map(|pod| pod.get("/spec/terminationGracePeriodSeconds").as_u64()).max();
+            self.seconds = self.seconds.max(grace.unwrap_or(0));
         }
     }
 
@@ -33,12 +43,16 @@ impl Outcome {
     }
 }
 
+fn is_pods(kind: &KindFacts) -> bool {
+    kind.gvr.group.is_empty() && kind.gvr.resource == "pods"
+}
+
 /// Pods go first and alone (OrderedNamespaceDeletion): while one runs, nothing that it may rely on, such as the network
 /// policies around it, is taken away.
 pub async fn delete_all(client: &Client, kinds: &[KindFacts], namespace: &str) -> Outcome {
     let mut outcome = Outcome::default();
-    let is_pods = |kind: &&KindFacts| kind.gvr.group.is_empty() && kind.gvr.resource == "pods";
-    let (pods, others): (Vec<&KindFacts>, Vec<&KindFacts>) = deletable_in_namespaces(kinds).into_iter().partition(is_pods);
+    let kinds = deletable_in_namespaces(kinds).into_iter();
+    let (pods, others): (Vec<&KindFacts>, Vec<&KindFacts>) = kinds.partition(|kind| is_pods(kind));
     for stage in [pods, others] {
         for kind in stage {
             match delete_kind(client, kind, namespace).await {

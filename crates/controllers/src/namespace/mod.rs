@@ -12,6 +12,7 @@ use meta::time::SharedClock;
 use meta::{Doc, Object, Status};
 use reconcile::{Controller, Error, Next};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) const NAME: &str = "namespace-controller";
 /// Ours among `spec.finalizers`.
@@ -19,7 +20,8 @@ const FINALIZER: &str = "kubernetes";
 /// Namespaces emptied at a time.
 const WORKERS: usize = 4;
 
-/// Woken by namespaces that carry a deletion timestamp; while content remains, by the queue's growing pauses.
+/// Woken by namespaces that carry a deletion timestamp; while content remains, by the queue's growing pauses, of which none
+/// is longer than the content may take to go.
 pub(crate) fn start(cx: &Cx) {
     let namespaces = cx.informers.get(NAMESPACES);
     let (kinds, clock) = (cx.context.kinds.clone(), cx.context.clock.clone());
@@ -54,7 +56,9 @@ impl Pass {
         let reported = self.report(&doc, &outcome).await?;
         match verdict(&outcome) {
             Verdict::Failed(why) => Err(Status::internal(why).into()),
-            Verdict::Waiting(what) => Err(Error::Waiting(what)),
+            // Woken by our own write: what has moved on is looked at again after a short pause.
+            Verdict::Waiting(_) if reported => Ok(Next::OnChange),
+            Verdict::Waiting(what) => Err(Error::WaitingAtMost { what, pause: pause(outcome.seconds) }),
             // Our own write wakes us for a second look: what was admitted before the namespace was marked, and was still
             // on its way into the store, is there by then.
             Verdict::Empty if reported => Ok(Next::OnChange),
@@ -81,6 +85,12 @@ impl Pass {
         let name = doc["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         self.client.update_subresource(NAMESPACES, "", &name, subresource, doc).await
     }
+}
+
+/// Half of what it may take, so that the end is not missed by much (`worker` of kubernetes
+/// `pkg/controller/namespace/namespace_controller.go`).
+fn pause(seconds: u64) -> Duration {
+    Duration::from_secs(seconds / 2 + 1)
 }
 
 /// Nobody's content is awaited any more; the API server removes it with its last ordinary finalizer.
@@ -148,6 +158,13 @@ mod tests {
             let namespace = json!({"spec": {"finalizers": finalizers}});
             assert_eq!(is_finalized(&namespace), finalized, "{namespace}");
             assert_eq!(released(namespace)["spec"]["finalizers"], left);
+        }
+    }
+
+    #[test]
+    fn pauses_are_as_long_as_half_of_what_is_awaited() {
+        for (seconds, pause_seconds) in [(0, 1), (2, 2), (15, 8), (30, 16)] {
+            assert_eq!(pause(seconds), Duration::from_secs(pause_seconds), "{seconds}");
         }
     }
 

@@ -19,13 +19,14 @@ pub struct Seen {
 }
 
 /// Annotations of what is not built.
-const UNSUPPORTED: [&str; 7] = [
+const UNSUPPORTED: [&str; 8] = [
     "access-log-enabled",
     "alpn-policy",
     "eip-allocations",
     "ipv6-addresses",
     "private-ipv4-addresses",
     "proxy-protocol",
+    "security-groups",
     "ssl-cert",
 ];
 

@@ -19,7 +19,7 @@ impl PodControl {
                 self.events.normal(owner, "SuccessfulCreate", format!("Created pod: {}", created.meta.name));
                 Ok(Some(created))
             }
-            Err(status) if is_terminating(&status) => Ok(None),
+            Err(status) if status.is_namespace_terminating() => Ok(None),
             Err(status) => {
                 self.events.warning(owner, "FailedCreate", format!("Error creating: {status}"));
                 Err(status)
@@ -43,9 +43,4 @@ impl PodControl {
             }
         }
     }
-}
-
-fn is_terminating(refusal: &Status) -> bool {
-    let causes = refusal.details["causes"].as_array();
-    causes.into_iter().flatten().any(|cause| cause["reason"] == "NamespaceTerminating")
 }

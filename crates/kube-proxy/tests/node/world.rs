@@ -295,7 +295,7 @@ async fn api_server(directory: &tempfile::TempDir, runtime: &Runtime) -> (Engine
         cluster: "test".into(),
         minor: MINOR,
         git_version: format!("v1.{MINOR}.0"),
-        service_cidr: Some(net("10.100.0.0/16").into()),
+        service_cidr: Some(net("10.100.0.0/16")),
         node_ports: NODE_PORTS,
         max_object_bytes: MAX_OBJECT_BYTES,
         issuer: issuer.into(),

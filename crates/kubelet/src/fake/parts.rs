@@ -59,6 +59,7 @@ impl Volumes for NoVolumes {
     async fn mounts(&self, _: &PodView, _: &Prepared, _: ContainerView<'_>, _: &[IpAddr]) -> Result<Vec<Mount>, VolumeError> {
         Ok(Vec::new())
     }
+    fn settle(&self, _: &str) {}
     async fn teardown(&self, _: &str) -> Result<(), VolumeError> {
         Ok(())
     }

@@ -35,6 +35,7 @@ pub struct Reporter {
 /// Registers the node, then reports until stopped.
 pub async fn run(cx: Arc<Cx>, nodes: Arc<Informer>, stop: CancellationToken) {
     watch_labels(&cx, &nodes);
+    tell_of_cordons(&cx, &nodes);
     let work = async {
         cx.events.node(Normal, "Starting", "Starting kubelet.");
         let mut reporter = register(cx.clone()).await;
@@ -53,6 +54,23 @@ fn watch_labels(cx: &Arc<Cx>, nodes: &Informer) {
         if let (Some(cx), Some(node)) = (admission.upgrade(), &change.new) {
             let labels = node.meta.labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
             cx.admission.set_labels(labels.collect());
+        }
+    });
+}
+
+/// Who cordons a node changes its spec; that it is so is the kubelet's news (`recordNodeSchedulableEvent`).
+fn tell_of_cordons(cx: &Arc<Cx>, nodes: &Informer) {
+    let cx = Arc::downgrade(cx);
+    nodes.on_change(move |change| {
+        let (Some(cx), Some(old), Some(new)) = (cx.upgrade(), &change.old, &change.new) else { return };
+        if new.meta.name != cx.config.node_name {
+            return;
+        }
+        let is_cordoned = |node: &Object| node.get("/spec/unschedulable") == true;
+        let (before, now) = (is_cordoned(old), is_cordoned(new));
+        if before != now {
+            let said = if now { "NodeNotSchedulable" } else { "NodeSchedulable" };
+            cx.events.node(Normal, said, format!("Node {} status is now: {said}", cx.config.node_name));
         }
     });
 }

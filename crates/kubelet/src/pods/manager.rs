@@ -93,8 +93,9 @@ impl Manager {
         });
     }
 
-    /// No longer in the API.
+    /// No longer in the API: others are placed where it was, even while its containers are being killed.
     fn gone(&self, uid: &str) {
+        self.cx.admission.release(uid);
         let mut workers = self.workers.lock();
         match workers.get(uid) {
             Some(Entry::Works(mailbox)) => mailbox.set_gone(),

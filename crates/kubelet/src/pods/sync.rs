@@ -322,6 +322,7 @@ impl Worker {
     /// Ends all containers, then what they stood on.
     pub(super) async fn end(&mut self, grace_s: i64) -> Outcome {
         self.cx.prober.stop(self.pod.uid(), None);
+        self.cx.volumes.settle(self.pod.uid());
         self.starting.clear();
         if self.observed.alive().next().is_some() {
             self.publish(false);

@@ -238,13 +238,17 @@ impl Volumes for NodeVolumes {
         let (inner, pod, prepared) = (self.0.clone(), pod.clone(), prepared.clone());
         self.0.runtime.tasks.spawn(async move {
             let keep = async {
-                let mut followed = followed;
+                let (mut followed, mut failures) = (followed, 0);
                 loop {
                     inner.until_stale(pod.uid(), &followed).await;
                     match inner.write(&pod, &prepared, &root).await {
-                        Ok(next) => followed = next,
+                        Ok(next) => (followed, failures) = (next, 0),
                         Err(error) => {
-                            tracing::warn!(pod = pod.long_name(), %error, "files of a pod are out of date");
+                            // With a namespace the files' sources may go a moment before news of the pod's end arrive.
+                            if failures > 0 {
+                                tracing::warn!(pod = pod.long_name(), %error, "files of a pod are out of date");
+                            }
+                            failures += 1;
                             tokio::time::sleep(RETRY).await;
                         }
                     }
@@ -292,10 +296,14 @@ impl Volumes for NodeVolumes {
         Ok(out)
     }
 
-    async fn teardown(&self, pod_uid: &str) -> Result<(), VolumeError> {
+    fn settle(&self, pod_uid: &str) {
         if let Some(keeper) = self.0.keepers.lock().remove(pod_uid) {
             keeper.cancel();
         }
+    }
+
+    async fn teardown(&self, pod_uid: &str) -> Result<(), VolumeError> {
+        self.settle(pod_uid);
         self.0.tokens.forget(pod_uid);
         match tokio::fs::remove_dir_all(self.0.pod_directory(pod_uid)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

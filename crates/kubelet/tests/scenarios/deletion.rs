@@ -69,3 +69,18 @@ async fn a_pod_that_never_started_goes_as_well() {
     assert_eq!(world.runtime.counts(), (0, 0));
     world.stop().await;
 }
+
+/// Upstream's kubelet counts the pods of the API, and so do schedulers.
+#[tokio::test]
+async fn the_room_of_a_pod_that_is_gone_is_free_while_its_containers_end() {
+    let world = World::run(|_, _| Lifecycle { stubborn: true, ..Lifecycle::default() }).await;
+    let mut big = spec();
+    big["containers"][0]["resources"] = json!({ "requests": { "cpu": "1500m" } });
+    big["containers"][0]["ports"] = json!([{ "containerPort": 80, "hostPort": 80 }]);
+    world.pod("web", big.clone()).await;
+    world.pod_until("web", ready).await;
+    world.admin.delete(PODS, NS, "web", within(Some(0))).await.expect("deleted");
+    world.pod("next", big).await;
+    world.pod_until("next", ready).await;
+    world.stop().await;
+}

@@ -1,6 +1,6 @@
 //! Sets and their elements in the kernel's words.
 
-use super::expressions::{ANONYMOUS, write_verdict};
+use super::expressions::{ANONYMOUS, write_counter, write_verdict};
 use super::{Datum, Element, Kind, Protocol, Set, Verdict};
 use crate::netfilter::Writer;
 use std::net::Ipv4Addr;
@@ -10,7 +10,7 @@ const FLAG_CONSTANT: u32 = 2;
 const FLAG_MAP: u32 = 8;
 const FLAG_TIMEOUT: u32 = 0x10;
 const FLAG_DYNAMIC: u32 = 0x20;
-const VERDICT_TYPE: u32 = 0xffff_ff00;
+pub const VERDICT_TYPE: u32 = 0xffff_ff00;
 const INTEGER_TYPE: u32 = 4;
 /// nft's numbers of types: how much a concatenation shifts for each.
 const TYPE_BITS: u32 = 6;
@@ -21,6 +21,7 @@ const COMMENT: usize = 128;
 
 /// nft's own notes on an object (libnftnl/udata.h).
 const NOTE_KEY_ORDER: u8 = 0;
+const NOTE_DATA_ORDER: u8 = 1;
 pub const NOTE_SET_COMMENT: u8 = 7;
 const HOST_ORDER: u32 = 1;
 
@@ -126,7 +127,7 @@ pub fn comment(kind: u8, text: &str) -> Vec<u8> {
 }
 
 pub fn write_set(out: &mut Writer, table: &str, set: &Set, id: u32) {
-    let mut flags = if set.verdicts { FLAG_MAP } else { 0 };
+    let mut flags = if set.verdicts || !set.data.is_empty() { FLAG_MAP } else { 0 };
     if set.timeout.is_some() {
         flags |= FLAG_TIMEOUT | FLAG_DYNAMIC;
     }
@@ -134,13 +135,27 @@ pub fn write_set(out: &mut Writer, table: &str, set: &Set, id: u32) {
     out.put_u32(4, key_type(&set.key)).put_u32(5, key_length(&set.key));
     if set.verdicts {
         out.put_u32(6, VERDICT_TYPE).put_u32(7, 0);
+    } else if !set.data.is_empty() {
+        out.put_u32(6, key_type(&set.data)).put_u32(7, key_length(&set.data));
     }
     out.put_u32(10, id);
+    if set.counted {
+        out.nest(17, write_counter);
+    }
     if let Some(timeout) = set.timeout {
         out.put_u64(11, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
     }
+    let mut notes = Vec::new();
+    for (kind, values) in [(NOTE_KEY_ORDER, &set.key), (NOTE_DATA_ORDER, &set.data)] {
+        if values[..] == [Kind::Mark] {
+            note(&mut notes, kind, &HOST_ORDER.to_ne_bytes());
+        }
+    }
     if !set.comment.is_empty() {
-        out.put(13, &comment(NOTE_SET_COMMENT, &set.comment));
+        notes.extend(comment(NOTE_SET_COMMENT, &set.comment));
+    }
+    if !notes.is_empty() {
+        out.put(13, &notes);
     }
 }
 
@@ -153,7 +168,7 @@ pub fn write_anonymous(out: &mut Writer, table: &str, id: u32) {
     out.put_u32(10, id).put(13, &notes);
 }
 
-fn element(key: &[u8], verdict: Option<&Verdict>, text: &str) -> Writer {
+fn element(key: &[u8], verdict: Option<&Verdict>, data: &[Datum], text: &str) -> Writer {
     let mut writer = Writer::default();
     writer.nest(1, |element| {
         element.nest(1, |value| {
@@ -161,6 +176,10 @@ fn element(key: &[u8], verdict: Option<&Verdict>, text: &str) -> Writer {
         });
         if let Some(verdict) = verdict {
             element.nest(2, |value| write_verdict(value, verdict));
+        } else if !data.is_empty() {
+            element.nest(2, |value| {
+                value.put(1, &key_bytes(data));
+            });
         }
         if !text.is_empty() {
             element.put(6, &comment(0, text));
@@ -171,12 +190,12 @@ fn element(key: &[u8], verdict: Option<&Verdict>, text: &str) -> Writer {
 
 /// Lists of elements, each as the attributes of one message.
 pub fn write_elements(table: &str, set: &str, elements: &[Element]) -> Vec<Writer> {
-    chunks(table, set, None, elements.iter().map(|e| element(&key_bytes(&e.key), e.verdict.as_ref(), &e.comment)))
+    chunks(table, set, None, elements.iter().map(|e| element(&key_bytes(&e.key), e.verdict.as_ref(), &e.data, &e.comment)))
 }
 
 pub fn write_choices(table: &str, id: u32, verdicts: &[Verdict]) -> Vec<Writer> {
     let keyed = (0_u32..).zip(verdicts);
-    chunks(table, ANONYMOUS, Some(id), keyed.map(|(key, verdict)| element(&key.to_ne_bytes(), Some(verdict), "")))
+    chunks(table, ANONYMOUS, Some(id), keyed.map(|(key, verdict)| element(&key.to_ne_bytes(), Some(verdict), &[], "")))
 }
 
 fn chunks(table: &str, set: &str, id: Option<u32>, elements: impl Iterator<Item = Writer>) -> Vec<Writer> {

@@ -1,9 +1,9 @@
 //! What the kernel has of a table, read back: for whoever takes over what a process before it left.
 
-use super::elements::{NOTE_SET_COMMENT, kinds_of, note_of, read_key, text_of};
+use super::elements::{NOTE_SET_COMMENT, VERDICT_TYPE, kinds_of, note_of, read_key, text_of};
 use super::encode::{GET_CHAIN, GET_ELEMENTS, GET_RULE, GET_SET};
 use super::expressions::read_verdict;
-use super::{Element, Kind, Rule, Set, Tables};
+use super::{Element, Rule, Set, Tables};
 use crate::netfilter::Attributes;
 use std::collections::BTreeMap;
 use std::io;
@@ -53,7 +53,7 @@ impl Tables {
 }
 
 fn elements(set: &Set, list: Attributes<'_>) -> Option<Vec<Element>> {
-    Some(list.nested(3)?.filter_map(|(_, one)| element(&set.key, Attributes(one))).collect())
+    Some(list.nested(3)?.filter_map(|(_, one)| element(set, Attributes(one))).collect())
 }
 
 fn print_of(rule: Attributes<'_>) -> Option<u64> {
@@ -61,14 +61,17 @@ fn print_of(rule: Attributes<'_>) -> Option<u64> {
 }
 
 /// A set that has a name, and what it is.
-fn named_set(set: Attributes<'_>) -> Option<(String, Option<Set>)> {
+pub fn named_set(set: Attributes<'_>) -> Option<(String, Option<Set>)> {
     let (name, flags) = (set.text(2)?, set.u32(3).unwrap_or(0)); // a plain set has none
     let known = || {
+        let (map, kind) = (flags & FLAG_MAP != 0, set.u32(6));
         let comment = set.get(13).and_then(|notes| note_of(notes, NOTE_SET_COMMENT)).map(text_of);
         Some(Set {
             name: name.clone(),
             key: kinds_of(set.u32(4)?)?,
-            verdicts: flags & FLAG_MAP != 0,
+            verdicts: map && kind == Some(VERDICT_TYPE),
+            data: kind.filter(|kind| map && *kind != VERDICT_TYPE).map_or(Some(Vec::new()), kinds_of)?,
+            counted: set.get(17).is_some(),
             timeout: set.u64(11).map(Duration::from_millis),
             comment: comment.unwrap_or_default(), // none
         })
@@ -76,10 +79,16 @@ fn named_set(set: Attributes<'_>) -> Option<(String, Option<Set>)> {
     (flags & FLAG_ANONYMOUS == 0).then(|| (name.clone(), known()))
 }
 
-fn element(kinds: &[Kind], element: Attributes<'_>) -> Option<Element> {
-    let verdict = element.nested(2).and_then(read_verdict);
+pub fn element(set: &Set, element: Attributes<'_>) -> Option<Element> {
+    let value = element.nested(2);
+    let data = value.and_then(|value| read_key(&set.data, value.get(1)?));
     let comment = element.get(6).and_then(|notes| note_of(notes, 0)).map(text_of);
-    Some(Element { key: read_key(kinds, element.nested(1)?.get(1)?)?, verdict, comment: comment.unwrap_or_default() }) // none
+    Some(Element {
+        key: read_key(&set.key, element.nested(1)?.get(1)?)?,
+        verdict: value.and_then(read_verdict),
+        data: data.unwrap_or_default(),       // none
+        comment: comment.unwrap_or_default(), // none
+    })
 }
 
 #[cfg(test)]
@@ -92,10 +101,10 @@ mod tests {
         let rule = |statements: &[Statement], comment: &str| fingerprint(&Rule::new("a", statements).comment(comment));
         let (counter, reject) = (Statement::Counter, Statement::Reject);
         let prints = [
-            rule(&[counter.clone()], ""),
+            rule(std::slice::from_ref(&counter), ""),
             rule(&[counter.clone(), reject.clone()], ""),
             rule(&[reject.clone(), counter.clone()], ""),
-            rule(&[counter.clone()], "reject"),
+            rule(std::slice::from_ref(&counter), "reject"),
             rule(&[], ""),
         ];
         let different: std::collections::BTreeSet<_> = prints.iter().collect();

@@ -11,6 +11,9 @@ const VERDICT_REGISTER: u32 = 0;
 const LIST_ELEMENT: u16 = 1;
 const LINK_NAME: usize = 16;
 const LOCAL: u32 = 2;
+/// Of `meta`.
+const PRIORITY: u32 = 2;
+const MARK: u32 = 3;
 /// How `reject` answers: by ICMP.
 const ICMP: u32 = 0;
 const NAT_RANDOM_FULLY: u32 = 1 << 4;
@@ -80,14 +83,26 @@ impl Expressions {
                 self.load_all(fields);
                 self.lookup(map, None, Some(VERDICT_REGISTER), Test::Is);
             }
+            Statement::Dispatch(fields, map, verdicts) => {
+                self.load_all(fields);
+                self.lookup(map, None, Some(REGISTER), Test::Is);
+                self.set_meta(PRIORITY);
+                self.load_meta(PRIORITY, REGISTER);
+                self.lookup(verdicts, None, Some(VERDICT_REGISTER), Test::Is);
+            }
             Statement::Spread(by, verdicts) => self.spread(by, verdicts),
-            Statement::Counter => self.add("counter", |data| {
-                data.put_u64(1, 0).put_u64(2, 0);
-            }),
+            Statement::Counter => {
+                self.list.nest(LIST_ELEMENT, write_counter);
+            }
             Statement::Verdict(verdict) => self.add("immediate", |data| {
                 data.put_u32(1, VERDICT_REGISTER).nest(2, |value| write_verdict(value, verdict));
             }),
             Statement::Dnat(address, port) => self.nat(1, *address, *port),
+            Statement::DnatMap(fields, map) => {
+                self.load_all(fields);
+                self.lookup(map, None, Some(REGISTER), Test::Is);
+                self.translate(1, true);
+            }
             Statement::Snat(address) => self.nat(0, *address, None),
             Statement::Masquerade(random) => self.masquerade(*random),
             Statement::Reject => self.add("reject", |data| {
@@ -114,8 +129,9 @@ impl Expressions {
             Field::Source => (1, 12, 4),
             Field::Destination => (1, 16, 4),
             Field::DestinationPort => (2, 2, 2),
-            Field::Mark => return self.load_meta(3, register),
+            Field::Mark => return self.load_meta(MARK, register),
             Field::Protocol => return self.load_meta(16, register),
+            Field::Random(count) => return self.random(register, count),
         };
         self.add("payload", |data| {
             data.put_u32(1, register).put_u32(2, base).put_u32(3, offset).put_u32(4, length);
@@ -125,6 +141,18 @@ impl Expressions {
     fn load_meta(&mut self, key: u32, register: u32) {
         self.add("meta", |data| {
             data.put_u32(1, register).put_u32(2, key);
+        });
+    }
+
+    fn random(&mut self, register: u32, count: u32) {
+        self.add("numgen", |data| {
+            data.put_u32(1, register).put_u32(2, count).put_u32(3, 1).put_u32(4, 0);
+        });
+    }
+
+    fn set_meta(&mut self, key: u32) {
+        self.add("meta", |data| {
+            data.put_u32(2, key).put_u32(3, REGISTER);
         });
     }
 
@@ -191,9 +219,7 @@ impl Expressions {
     fn set_mark(&mut self, mask: u32, xor: u32) {
         self.load(Field::Mark, REGISTER);
         self.bits(mask, xor);
-        self.add("meta", |data| {
-            data.put_u32(2, 3).put_u32(3, REGISTER);
-        });
+        self.set_meta(MARK);
     }
 
     fn lookup(&mut self, set: &str, id: Option<u32>, destination: Option<u32>, test: Test) {
@@ -221,9 +247,7 @@ impl Expressions {
     fn spread(&mut self, by: &Spread, verdicts: &[Verdict]) {
         let count = u32::try_from(verdicts.len()).unwrap_or(u32::MAX);
         match by {
-            Spread::Random => self.add("numgen", |data| {
-                data.put_u32(1, REGISTER).put_u32(2, count).put_u32(3, 1).put_u32(4, 0);
-            }),
+            Spread::Random => self.random(REGISTER, count),
             Spread::Hash(fields) => {
                 self.load_all(fields);
                 let length = u32::try_from(fields.len() * 4).unwrap_or(u32::MAX);
@@ -252,13 +276,25 @@ impl Expressions {
         if let Some(port) = port {
             self.immediate(REGISTER + 1, &port.to_be_bytes());
         }
+        self.translate(kind, port.is_some());
+    }
+
+    /// To the address in the first register, and to the port in the next one.
+    fn translate(&mut self, kind: u32, port: bool) {
         self.add("nat", |data| {
             data.put_u32(1, kind).put_u32(2, super::encode::FAMILY.into()).put_u32(3, REGISTER);
-            if port.is_some() {
+            if port {
                 data.put_u32(5, REGISTER + 1);
             }
         });
     }
+}
+
+/// From nothing.
+pub fn write_counter(expression: &mut Writer) {
+    expression.put_text(1, "counter").nest(2, |data| {
+        data.put_u64(1, 0).put_u64(2, 0);
+    });
 }
 
 /// As the value of a register or of a map's element.

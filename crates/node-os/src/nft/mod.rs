@@ -21,7 +21,7 @@ mod tables;
 mod text;
 mod transaction;
 
-pub use counters::{RuleCounter, chains, counters};
+pub use counters::{ElementCounter, RuleCounter, chains, counters, element_counters};
 pub use difference::Difference;
 pub use existing::Existing;
 pub use rule::{CtState, Field, Protocol, Rule, Spread, Statement, Test, Verdict};

@@ -20,6 +20,8 @@ pub enum Field {
     Protocol,
     DestinationPort,
     Mark,
+    /// A number below this one, by chance.
+    Random(u32),
 }
 
 /// Whether a packet that is like this matches, or one that is not.
@@ -80,10 +82,15 @@ pub enum Statement {
     Verdict(Verdict),
     /// The verdict that the map has for the fields; none: the next rule.
     Lookup(Vec<Field>, String),
+    /// The verdict that the second map has for what the first has for the fields. That becomes the packet's priority, which
+    /// routing sets anew when it forwards: nft 1.0 does not survive to list a map's value that is used as a key itself.
+    Dispatch(Vec<Field>, String, String),
     /// One of these.
     Spread(Spread, Vec<Verdict>),
     /// To another address, and to another port if there is one.
     Dnat(Ipv4Addr, Option<u16>),
+    /// To the address and port that the map has for the fields.
+    DnatMap(Vec<Field>, String),
     Snat(Ipv4Addr),
     /// From the address of the link that the packet leaves by. With true the port is chosen by chance.
     Masquerade(bool),

@@ -27,6 +27,10 @@ pub struct Set {
     pub key: Vec<Kind>,
     /// A map: each element has a verdict.
     pub verdicts: bool,
+    /// A map: each element has these. Empty: none.
+    pub data: Vec<Kind>,
+    /// Each element counts the packets that met it.
+    pub counted: bool,
     /// Elements go after this time. Packets add them ([`super::Statement::Update`]).
     pub timeout: Option<Duration>,
     pub comment: String,
@@ -34,11 +38,29 @@ pub struct Set {
 
 impl Set {
     pub fn new(name: impl Into<String>, key: impl Into<Vec<Kind>>) -> Self {
-        Self { name: name.into(), key: key.into(), verdicts: false, timeout: None, comment: String::new() }
+        Self {
+            name: name.into(),
+            key: key.into(),
+            verdicts: false,
+            data: Vec::new(),
+            counted: false,
+            timeout: None,
+            comment: String::new(),
+        }
     }
 
+    /// A map to verdicts.
     pub fn map(name: impl Into<String>, key: impl Into<Vec<Kind>>) -> Self {
         Self { verdicts: true, ..Self::new(name, key) }
+    }
+
+    /// A map to values.
+    pub fn data(self, data: impl Into<Vec<Kind>>) -> Self {
+        Self { data: data.into(), ..self }
+    }
+
+    pub fn counted(self) -> Self {
+        Self { counted: true, ..self }
     }
 
     pub fn timeout(self, timeout: Duration) -> Self {
@@ -50,22 +72,27 @@ impl Set {
     }
 }
 
-/// An element of a set, or of a map when it has a verdict.
+/// An element of a set, or of a map when it has a verdict or data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Element {
     pub key: Vec<Datum>,
     pub verdict: Option<Verdict>,
+    pub data: Vec<Datum>,
     /// At most 128 bytes are kept.
     pub comment: String,
 }
 
 impl Element {
     pub fn new(key: impl Into<Vec<Datum>>) -> Self {
-        Self { key: key.into(), verdict: None, comment: String::new() }
+        Self { key: key.into(), verdict: None, data: Vec::new(), comment: String::new() }
     }
 
     pub fn verdict(self, verdict: Verdict) -> Self {
         Self { verdict: Some(verdict), ..self }
+    }
+
+    pub fn data(self, data: impl Into<Vec<Datum>>) -> Self {
+        Self { data: data.into(), ..self }
     }
 
     pub fn comment(self, comment: impl Into<String>) -> Self {

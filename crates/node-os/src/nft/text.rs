@@ -48,6 +48,7 @@ impl Display for Protocol {
 impl Display for Field {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
+            Self::Random(count) => return write!(f, "numgen random mod {count}"),
             Self::Source => "ip saddr",
             Self::Destination => "ip daddr",
             Self::Protocol => "meta l4proto",
@@ -97,11 +98,15 @@ impl Display for Statement {
             Self::MarkXor(mask) => write!(f, "meta mark set meta mark ^ {mask:#010x}"),
             Self::Update(fields, set) => write!(f, "update @{set} {{ {} }}", Joined(fields, " . ")),
             Self::Lookup(fields, map) => write!(f, "{} vmap @{map}", Joined(fields, " . ")),
+            Self::Dispatch(fields, map, verdicts) => {
+                write!(f, "meta priority set {} map @{map} meta priority vmap @{verdicts}", Joined(fields, " . "))
+            }
             Self::Spread(by, verdicts) => write_spread(f, by, verdicts),
             Self::Counter => f.write_str("counter"),
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Dnat(address, Some(port)) => write!(f, "dnat to {address}:{port}"),
             Self::Dnat(address, None) => write!(f, "dnat to {address}"),
+            Self::DnatMap(fields, map) => write!(f, "dnat ip to {} map @{map}", Joined(fields, " . ")),
             Self::Snat(address) => write!(f, "snat to {address}"),
             Self::Masquerade(random) => f.write_str(if *random { "masquerade fully-random" } else { "masquerade" }),
             Self::Reject => f.write_str("reject"),
@@ -162,7 +167,11 @@ impl Display for Kind {
 impl Display for Element {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(f, "{}{}", Joined(&self.key, " . "), Comment(&self.comment))?;
-        self.verdict.as_ref().map_or(Ok(()), |verdict| write!(f, " : {verdict}"))
+        match (&self.verdict, self.data.as_slice()) {
+            (Some(verdict), _) => write!(f, " : {verdict}"),
+            (None, []) => Ok(()),
+            (None, data) => write!(f, " : {}", Joined(data, " . ")),
+        }
     }
 }
 
@@ -196,7 +205,13 @@ impl Display for Chain {
 impl Display for Set {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(f, "{} {{ type {}", self.name, Joined(&self.key, " . "))?;
-        f.write_str(if self.verdicts { " : verdict ;" } else { " ;" })?;
+        match self.data.as_slice() {
+            [] => f.write_str(if self.verdicts { " : verdict ;" } else { " ;" })?,
+            data => write!(f, " : {} ;", Joined(data, " . "))?,
+        }
+        if self.counted {
+            f.write_str(" counter ;")?;
+        }
         if let Some(timeout) = self.timeout {
             write!(f, " flags dynamic,timeout ; timeout {}s ;", timeout.as_secs())?;
         }
@@ -218,7 +233,7 @@ impl Transaction {
             Command::AddChain(chain) => format!("add chain ip {table} {chain}"),
             Command::FlushChain(chain) => format!("flush chain ip {table} {chain}"),
             Command::DeleteChain(chain) => format!("delete chain ip {table} {chain}"),
-            Command::AddSet(set) if set.verdicts => format!("add map ip {table} {set}"),
+            Command::AddSet(set) if set.verdicts || !set.data.is_empty() => format!("add map ip {table} {set}"),
             Command::AddSet(set) => format!("add set ip {table} {set}"),
             Command::DeleteSet(set) => format!("delete set ip {table} {set}"),
             Command::AddElements(set, elements) => format!("add element ip {table} {set} {{ {} }}", Joined(elements, ", ")),
@@ -230,7 +245,7 @@ impl Transaction {
     }
 }
 
-/// A script that `nft -f` takes.
+/// A script that `nft -f` takes, but for a number by chance as a part of a key: nft only lists that, in these words.
 impl Display for Transaction {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         (0..self.commands.len()).try_for_each(|index| writeln!(f, "{}", self.words(index)))

@@ -9,10 +9,13 @@ use meta::time::SharedClock;
 use meta::{Doc, Object};
 use parking_lot::Mutex;
 use serde_json::json;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 const EVENTS: Resource = Resource::new("", "v1", "events");
 /// The longest DNS subdomain.
 const MAX_NAME: usize = 253;
+/// How many objects may be spoken of at a time.
+const TURNS: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventType {
@@ -27,11 +30,13 @@ pub struct Recorder {
     host: String,
     clock: SharedClock,
     correlator: Mutex<Correlator>,
+    /// What is said of one object is said in turn: a repetition has to find the event that it repeats.
+    turns: [tokio::sync::Mutex<()>; TURNS],
 }
 
 impl Recorder {
     pub fn new(client: Client, component: &'static str, clock: SharedClock) -> Self {
-        Self { client, component, host: String::new(), clock, correlator: Mutex::default() }
+        Self { client, component, host: String::new(), clock, correlator: Mutex::default(), turns: Default::default() }
     }
 
     /// Speaks from this node.
@@ -53,6 +58,7 @@ impl Recorder {
     pub async fn record_reference(&self, about: Doc, level: EventType, reason: &str, message: &str) -> Result<()> {
         let text = |field: &str| about[field].as_str().unwrap_or("").to_owned();
         let said = Said { uid: text("uid"), field_path: text("fieldPath"), reason: reason.into(), message: message.into() };
+        let _turn = self.turns[turn_of(&said.uid)].lock().await; // held until the event is written
         let verdict = self.correlator.lock().judge(said, self.clock.now());
         let said = match verdict {
             Verdict::Unsaid => return Ok(()),
@@ -101,5 +107,50 @@ impl Recorder {
             "firstTimestamp": now, "lastTimestamp": now,
             "source": source, "reportingComponent": self.component, "reportingInstance": self.host,
         })
+    }
+}
+
+fn turn_of(uid: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    (hasher.finish() % TURNS as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use client::{Body, Call, Reply, ReplyBody, Transport, Verb, WatchStream};
+    use meta::Status;
+    use meta::time::SystemClock;
+    use std::sync::Arc;
+
+    /// Takes its time, and notes what was asked.
+    #[derive(Default)]
+    struct Slow(Mutex<Vec<String>>);
+
+    #[async_trait::async_trait]
+    impl Transport for Slow {
+        async fn call(&self, call: Call) -> Result<Reply> {
+            tokio::task::yield_now().await;
+            let (Body::Doc(doc) | Body::Patch(_, doc)) = call.body else { return Err(Status::internal("no body")) };
+            let verb = if call.verb == Verb::Create { "create" } else { "patch" };
+            self.0.lock().push(format!("{verb} x{}", doc["count"]));
+            let object = Object::from_doc(&json!({"metadata": {"name": "event"}}), 1).expect("a valid object");
+            Ok(Reply::new(ReplyBody::Object(object.shared())))
+        }
+        async fn watch(&self, _: Call) -> Result<WatchStream> {
+            Err(Status::internal("nobody watches"))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_twice_at_once_is_one_event() {
+        let transport = Arc::new(Slow::default());
+        let recorder = Recorder::new(Client::new(transport.clone()), "test", Arc::new(SystemClock));
+        let about = json!({"kind": "Pod", "name": "p", "namespace": "n", "uid": "u"});
+        let say = || recorder.record_reference(about.clone(), EventType::Normal, "Reason", "message");
+        let (first, second) = tokio::join!(say(), say());
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(*transport.0.lock(), ["create x1", "patch x2"]);
     }
 }

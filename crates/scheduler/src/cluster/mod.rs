@@ -2,6 +2,7 @@
 //! scheduling loop and changed in place by every event; nothing is copied or rescanned for a cycle.
 
 mod budgets;
+mod claims;
 mod domains;
 mod fingerprint;
 mod groups;
@@ -12,6 +13,7 @@ mod order;
 mod tally;
 
 pub use budgets::Budgets;
+pub use claims::{Claim, Claims};
 pub use domains::{Domains, HOSTNAME};
 pub use groups::{GroupKind, Groups};
 pub use host::Host;
@@ -64,6 +66,7 @@ pub struct Cluster {
     pub groups: Groups,
     pub nominated: Nominated,
     pub budgets: Budgets,
+    pub claims: Claims,
 }
 
 /// Required affinity of pods on nodes pulls others with this weight, as upstream's HardPodAffinityWeight.

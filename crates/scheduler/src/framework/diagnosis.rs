@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn messages_read_as_upstream_prints_them() {
         let cpu = || Refusal::unschedulable("Insufficient cpu");
-        let taint = || Refusal::unresolvable("node(s) had untolerated taint {a: b}");
+        let taint = || Refusal::unresolvable("node(s) had untolerated taint(s)");
         let both = || Refusal::all(Code::Unschedulable, ["Insufficient cpu".into(), "Too many pods".into()].into_iter());
         for (nodes, refused, others, pre_filter, post_filter, text) in [
             (0, vec![], None, "", "", "no nodes available to schedule pods"),
@@ -84,7 +84,7 @@ mod tests {
                 None,
                 "",
                 "preemption: not eligible due to preemptionPolicy=Never.",
-                "0/5 nodes are available: 2 node(s) had untolerated taint {a: b}, 3 Insufficient cpu. \
+                "0/5 nodes are available: 2 node(s) had untolerated taint(s), 3 Insufficient cpu. \
                     preemption: not eligible due to preemptionPolicy=Never.",
             ),
             (2, vec![both(), cpu()], None, "", "", "0/2 nodes are available: 1 Too many pods, 2 Insufficient cpu."),
@@ -94,7 +94,7 @@ mod tests {
                 Some(taint()),
                 "",
                 "",
-                "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b}.",
+                "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).",
             ),
             (3, vec![], Some(taint()), "pod has no luck", "", "0/3 nodes are available: pod has no luck."),
         ] {

@@ -12,6 +12,7 @@ pub use scoring::{best, normalize};
 
 use crate::cluster::{Cluster, Host, NodeId};
 use crate::model::{Node, Pod};
+use meta::Object;
 
 pub const MAX_NODE_SCORE: i64 = 100;
 
@@ -93,6 +94,9 @@ pub enum Change<'a> {
         pod: &'a Pod,
         from: &'a Host,
     },
+    /// A PersistentVolumeClaim came, or is another.
+    Claim(&'a Object),
+    StorageClass,
 }
 
 impl<'a> Change<'a> {

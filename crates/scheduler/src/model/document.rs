@@ -66,7 +66,23 @@ pub struct PodSpec {
     pub init_containers: Vec<ContainerDoc>,
     #[serde(deserialize_with = "or_default")]
     pub resources: ResourcesDoc,
+    #[serde(deserialize_with = "or_default")]
+    pub volumes: Vec<VolumeDoc>,
     pub overhead: ResourceList,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VolumeDoc {
+    pub name: String,
+    pub persistent_volume_claim: Option<ClaimDoc>,
+    pub ephemeral: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClaimDoc {
+    pub claim_name: String,
 }
 
 #[derive(Default, Deserialize)]

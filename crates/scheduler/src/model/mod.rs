@@ -11,7 +11,7 @@ mod terms;
 
 pub use node::{Node, ZONE};
 pub use node_selector::{Placement, WeightedNodeTerm};
-pub use pod::{HostPort, Pod};
+pub use pod::{ClaimName, HostPort, Pod};
 pub use resources::Resources;
 pub use spread::SpreadConstraint;
 pub use taints::{Effect, Taint, Toleration, tolerated};

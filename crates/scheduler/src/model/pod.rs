@@ -1,6 +1,6 @@
 //! A pod as the scheduler sees it.
 
-use super::document::{ConditionDoc, PodDoc, PodSpec};
+use super::document::{ConditionDoc, PodDoc, PodSpec, VolumeDoc};
 use super::resources::{non_zero_requests, requests};
 use super::{ParseError, Placement, PodTerms, Resources, SpreadConstraint, Toleration};
 use meta::{Labels, Object, Time};
@@ -25,6 +25,14 @@ impl HostPort {
     }
 }
 
+/// A PersistentVolumeClaim that the pod mounts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ClaimName {
+    pub name: String,
+    /// Made for this very pod, from a template in it.
+    pub is_ephemeral: bool,
+}
+
 /// What decides where the pod goes. Two pods that ask the same are alike to every plugin, but for their labels.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asks {
@@ -36,6 +44,7 @@ pub struct Asks {
     /// With defaults for what is not said: for scores.
     pub scored: Resources,
     pub ports: Vec<HostPort>,
+    pub claims: Vec<ClaimName>,
     /// As nodes list them, with a tag; of all containers.
     pub images: Vec<String>,
     pub tolerations: Vec<Toleration>,
@@ -71,7 +80,7 @@ impl Pod {
         let since = Time::parse(started).map_or(0, Time::unix);
         let disrupted = |c: &ConditionDoc| c.kind == "DisruptionTarget" && c.reason == "PreemptionByScheduler";
         Ok(Self {
-            asks: asks(&object.meta.namespace, &object.meta.labels, spec),
+            asks: asks(object, spec),
             node_name,
             scheduler_name,
             nominated_node: status.nominated_node_name,
@@ -111,8 +120,10 @@ impl Pod {
     }
 }
 
-fn asks(namespace: &str, labels: &Labels, spec: PodSpec) -> Asks {
+fn asks(object: &Object, spec: PodSpec) -> Asks {
+    let (namespace, labels) = (&object.meta.namespace, &object.meta.labels);
     Asks {
+        claims: claims(&object.meta.name, &spec.volumes),
         requests: requests(&spec),
         scored: non_zero_requests(&spec),
         ports: host_ports(&spec),
@@ -129,6 +140,16 @@ fn asks(namespace: &str, labels: &Labels, spec: PodSpec) -> Asks {
         placement: Placement::of(spec.node_selector, spec.affinity.node_affinity),
         terms: PodTerms::of(namespace, spec.affinity.pod_affinity, spec.affinity.pod_anti_affinity),
     }
+}
+
+/// Those of generic ephemeral volumes are named after pod and volume (k8s.io/component-helpers storage/ephemeral).
+fn claims(pod: &str, volumes: &[VolumeDoc]) -> Vec<ClaimName> {
+    let claim = |volume: &VolumeDoc| match (&volume.persistent_volume_claim, &volume.ephemeral) {
+        (Some(claim), _) => Some(ClaimName { name: claim.claim_name.clone(), is_ephemeral: false }),
+        (None, Some(_)) => Some(ClaimName { name: format!("{pod}-{}", volume.name), is_ephemeral: true }),
+        (None, None) => None,
+    };
+    volumes.iter().filter_map(claim).collect()
 }
 
 /// Of containers and of sidecars, which run as long (kubernetes pkg/scheduler/util GetHostPorts).

@@ -16,6 +16,7 @@ mod pod_topology_spread;
 pub mod priority_sort;
 mod scheduling_gates;
 mod taint_toleration;
+mod volume_binding;
 
 use crate::framework::Plugin;
 
@@ -28,6 +29,7 @@ pub const SCHEDULER_PLUGINS: &[&dyn Plugin] = &[
     &node_affinity::NodeAffinity,
     &node_ports::NodePorts,
     &node_resources_fit::NodeResourcesFit,
+    &volume_binding::VolumeBinding,
     &pod_topology_spread::PodTopologySpread,
     &inter_pod_affinity::InterPodAffinity,
     &node_resources_balanced_allocation::NodeResourcesBalancedAllocation,

@@ -34,7 +34,7 @@ impl Plugin for NodeResourcesFit {
                 from.pods.len() < from.pod_capacity && asks.fits(&from.allocatable, &from.requested)
             }
             Change::PodUpdated { old, new } => old.asks.requests != new.asks.requests,
-            Change::PodAdded(_) => false,
+            Change::PodAdded(_) | Change::Claim(_) | Change::StorageClass => false,
         }
     }
 }

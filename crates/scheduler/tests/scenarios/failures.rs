@@ -1,6 +1,6 @@
 //! A server that does not always do as it is told.
 
-use crate::world::{NODES, PODS, World};
+use crate::world::{CLAIMS, NODES, PODS, World};
 use client::{Call, ChangeStream, Client, Reply, Transport, WatchStream};
 use meta::{Doc, Status};
 use serde_json::json;
@@ -77,5 +77,28 @@ async fn a_pod_that_leaves_while_it_waits_is_forgotten() {
     world.pod("p", json!({})).await;
     assert_eq!(world.node_of("p").await, "a");
     assert_eq!(world.stats.scheduled(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_pod_waits_for_its_claim() {
+    let world = World::start().await;
+    world.node("a", json!({})).await;
+    world.pod("p", json!({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]})).await;
+    let refused = |why: &str| {
+        format!(
+            "0/1 nodes are available: {why}. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        )
+    };
+    assert_eq!(world.refusal("p").await, refused("persistentvolumeclaim \"data\" not found"));
+    let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+    let claim = json!({"metadata": {"name": "data"}, "spec": spec});
+    world.admin.create(CLAIMS, "default", claim).await.expect("a claim");
+    let unbound = refused("pod has unbound immediate PersistentVolumeClaims");
+    let told = |doc: &Doc| doc["status"]["conditions"].as_array().into_iter().flatten().any(|c| c["message"] == unbound.as_str());
+    world.until(PODS, "p", told).await;
+    let bound = json!({"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}, "spec": {"volumeName": "pv"}});
+    world.admin.patch(CLAIMS, "default", "data", "", bound).await.expect("a bound claim");
+    assert_eq!(world.node_of("p").await, "a");
     world.stop().await;
 }

@@ -18,6 +18,7 @@ use storage::{Engine, EngineOptions, Keyring};
 pub const PODS: Resource = Resource::new("", "v1", "pods");
 pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const EVENTS: Resource = Resource::new("", "v1", "events");
+pub const CLAIMS: Resource = Resource::new("", "v1", "persistentvolumeclaims");
 const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 const MINOR: u32 = 36;
 /// Far longer than anything here takes: a test that gets there has failed.

@@ -103,16 +103,18 @@ pub fn way(world: &mut World) -> Result<()> {
             return Err(Failure(format!("no packet has been counted at the node port of {node}")));
         }
         let others = pods.stdout.lines().filter_map(|line| line.split_once(' ')).filter(|(on, _)| *on != node);
-        let others: Vec<String> = others.map(|(_, address)| format!("dnat to {address}:")).collect();
+        let others: Vec<String> = others.map(|(_, address)| format!(": {address} [.] ")).collect();
         elsewhere += counted(world, instance, "kube-proxy", &others.join("|"))?;
     }
     if elsewhere == 0 { Err("no node has led anybody to a pod of another node".into()) } else { Ok(()) }
 }
 
-/// Packets that the rules with this text have seen, in the network namespace of a VPC or an instance.
+/// Packets that the rules or elements with this text have seen, in the network namespace of a VPC or an instance.
 fn counted(world: &mut World, namespace: &str, table: &str, text: &str) -> Result<u64> {
     let here = format!("$(ip netns list | grep -oE 'ph-[0-9a-z-]*{namespace}')");
-    let rules = world.ok(&format!("ip netns exec {here} nft list table ip {table} | grep counter | grep -E '{text}'"))?.stdout;
+    let rules = world
+        .ok(&format!("ip netns exec {here} nft list table ip {table} | tr , '\\n' | grep counter | grep -E '{text}'"))?
+        .stdout;
     let packets = rules.split_whitespace().zip(rules.split_whitespace().skip(1)).filter(|(word, _)| *word == "packets");
     Ok(packets.filter_map(|(_, number)| number.parse::<u64>().ok()).sum())
 }

@@ -56,8 +56,8 @@ impl FakeHost<'_> {
         }
     }
 
+    /// Whoever stops in the middle finds the rest to do next time: that it runs is said last.
     async fn launch(&self, record: &Doc) {
-        self.status(record, "running").await;
         let network = &record["status"]["network"];
         let id = record["metadata"]["name"].as_str().expect("a name");
         let zone = record["spec"]["availabilityZone"].as_str().expect("a zone");
@@ -78,6 +78,7 @@ impl FakeHost<'_> {
             json!([{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready"}]);
         let (code, made) = self.kube.request(Method::PUT, &format!("{path}/status"), Some(ready)).await.expect("an answer");
         assert_eq!(code, 200, "{made}");
+        self.status(record, "running").await;
     }
 
     async fn end(&self, record: &Doc) {

@@ -101,6 +101,11 @@ fn what_is_not_built_is_refused() {
             json!({"ssl-cert": "arn:aws:acm:us-east-1:1:certificate/x"}),
             "annotation service.beta.kubernetes.io/aws-load-balancer-ssl-cert is not supported",
         ),
+        // Open to all is not what was asked for.
+        (
+            json!({"security-groups": "sg-1"}),
+            "annotation service.beta.kubernetes.io/aws-load-balancer-security-groups is not supported",
+        ),
     ] {
         assert_eq!(shown(&seen(&annotations, web())), expected, "{annotations}");
     }

@@ -61,6 +61,7 @@ impl Plugin for InterPodAffinity {
             }
             Change::NodeAdded(_) => true,
             Change::NodeUpdated { old, new } => topology(old) != topology(new),
+            Change::Claim(_) | Change::StorageClass => false,
         }
     }
 }

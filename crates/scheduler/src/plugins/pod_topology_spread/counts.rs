@@ -84,7 +84,8 @@ impl<'a> Counts<'a> {
 
 /// Whether the constraint leaves no node out for the pod's sake.
 pub fn leaves_none_out(constraint: &SpreadConstraint, pod: &Pod) -> bool {
-    !constraint.honors_taints && !(constraint.honors_affinity && pod.asks.placement.is_required())
+    let asks_for_nodes = constraint.honors_affinity && pod.asks.placement.is_required();
+    !(constraint.honors_taints || asks_for_nodes)
 }
 
 /// Whether the constraint counts the node (upstream's matchNodeInclusionPolicies).

@@ -58,6 +58,7 @@ impl Plugin for PodTopologySpread {
                 let moved = |key: &str| value(old, key) != value(new, key);
                 required().any(|c| moved(&c.term.topology_key) || c.honors_taints) || pod.asks.placement.is_required()
             }
+            Change::Claim(_) | Change::StorageClass => false,
         }
     }
 }
