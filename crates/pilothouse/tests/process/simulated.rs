@@ -139,6 +139,11 @@ async fn nodes_without_machines() {
     assert_eq!(nodes_of(&pods), [left[0]["metadata"]["name"].as_str().expect("a name")].into());
     second.aws.ok("eks", "DeleteNodegroup", json!({"clusterName": "demo", "nodegroupName": "web"})).await;
     ready_nodes(&kube, 0).await;
+    until("a group's end", || async {
+        let groups = second.aws.ok("eks", "ListNodegroups", json!({"clusterName": "demo"})).await;
+        groups["nodegroups"].as_array().is_none_or(Vec::is_empty).then_some(())
+    })
+    .await;
     second.aws.ok("eks", "DeleteCluster", json!({"name": "demo"})).await;
     second.gone("demo").await;
 }
