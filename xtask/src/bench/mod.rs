@@ -15,6 +15,7 @@ mod report;
 mod services;
 mod simulated;
 mod starts;
+mod story;
 mod traffic;
 mod watch;
 
@@ -64,6 +65,7 @@ enum Phase {
     Balancer,
     Scheduler,
     Rollout,
+    Story,
     Pods,
 }
 
@@ -156,6 +158,9 @@ fn measure(world: &mut World, runtime: &tokio::runtime::Runtime, options: &Optio
     }
     if options.wants(Phase::Rollout) {
         simulated::rollout(world, runtime, report)?;
+    }
+    if options.wants(Phase::Story) {
+        story::measure(world, report)?;
     }
     if options.wants(Phase::Pods) { with_pods(world, runtime, options.pods, report) } else { Ok(()) }
 }

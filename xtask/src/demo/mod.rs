@@ -18,7 +18,7 @@ use crate::process::{self, Failure, Result, root, seconds};
 use clap::Args;
 use residue::Snapshot;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use steps::{STEPS, Step};
 use world::World;
 
@@ -136,6 +136,29 @@ fn end(world: &mut World, options: &Options, before: &Snapshot) -> Result<()> {
         return Ok(());
     }
     Err(format!("left behind:\n  {}", left.join("\n  ")).into())
+}
+
+/// The steps that tell the story, not those that prove what it stands on, each with its time.
+#[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the benchmark measures"))]
+pub fn story(world: &mut World) -> Result<Vec<(&'static str, Duration)>> {
+    timed(world, STEPS)
+}
+
+/// What was made is deleted through the same clients.
+#[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the benchmark measures"))]
+pub fn way_back(world: &mut World) -> Result<Vec<(&'static str, Duration)>> {
+    timed(world, steps::WAY_BACK)
+}
+
+#[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the benchmark measures"))]
+fn timed(world: &mut World, told: &'static [Step]) -> Result<Vec<(&'static str, Duration)>> {
+    let mut times = Vec::new();
+    for step in told.iter().filter(|step| !steps::PROOFS.contains(&step.name)) {
+        let started = Instant::now();
+        perform(world, step)?;
+        times.push((step.name, started.elapsed()));
+    }
+    Ok(times)
 }
 
 fn perform(world: &mut World, step: &Step) -> Result<()> {
