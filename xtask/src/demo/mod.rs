@@ -150,7 +150,6 @@ pub fn way_back(world: &mut World) -> Result<Vec<(&'static str, Duration)>> {
     timed(world, steps::WAY_BACK)
 }
 
-#[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the benchmark measures"))]
 fn timed(world: &mut World, told: &'static [Step]) -> Result<Vec<(&'static str, Duration)>> {
     let mut times = Vec::new();
     for step in told.iter().filter(|step| !steps::PROOFS.contains(&step.name)) {

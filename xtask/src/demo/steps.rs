@@ -47,7 +47,6 @@ pub const WAY_BACK: &[Step] = &[
 ];
 
 /// Steps that take something apart to show that it holds.
-#[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the benchmark leaves them out"))]
 pub const PROOFS: &[&str] = &["kubectl", "crash", "bad-input", "streams", "failures", "restarts", "killed"];
 
 /// The step before the first: it needs the network of the machine, so it happens outside the sandbox.

@@ -69,6 +69,29 @@ pub fn scale(world: &mut World) -> Result<()> {
     Ok(())
 }
 
+/// One node is emptied while the application is updated. A budget holds over both, and nobody's request fails.
+pub fn drain(world: &mut World) -> Result<()> {
+    let nodes: BTreeSet<String> = of_pods(world, ".spec.nodeName")?.into_iter().collect();
+    let drained = nodes.last().ok_or("no pod runs anywhere")?.clone();
+    world.ok("kubectl create poddisruptionbudget page -n front --selector=app=page --min-available=5")?;
+    world.ok("kubectl wait -n front pdb/page --for=jsonpath='{.status.disruptionsAllowed}'=1 --timeout=30s")?;
+    let visitor = Visitor::arrives(world)?;
+    world.shell("kubectl apply -f -").input(&application("v3", 6)).run()?.succeeded()?;
+    let told = world.ok(&format!("kubectl drain {drained} --ignore-daemonsets --delete-emptydir-data --timeout=180s"))?;
+    told.says(&["evicting pod front/page-", &format!("node/{drained} drained")])?;
+    world.ok("kubectl rollout status deployment/page -n front --timeout=120s")?.says(&["successfully rolled out"])?;
+    visitor.leaves(world)?;
+    if of_pods(world, ".spec.nodeName")?.contains(&drained) {
+        return Err(Failure(format!("{drained} should be empty")));
+    }
+    let told = answers(world, 10)?;
+    if !told.iter().all(|answer| answer.starts_with("v3")) {
+        return Err(Failure(format!("only the newest version should answer: {told:?}")));
+    }
+    world.ok(&format!("kubectl uncordon {drained}"))?.says(&["uncordoned"])?;
+    world.ok("kubectl delete pdb page -n front").map(drop)
+}
+
 /// The instance of one node is terminated, pods and all. Its pods come back on the others.
 pub fn lose_node(world: &mut World) -> Result<()> {
     let nodes: BTreeSet<String> = of_pods(world, ".spec.nodeName")?.into_iter().collect();

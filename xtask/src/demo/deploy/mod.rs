@@ -25,6 +25,7 @@ pub const CHANGE: &[(&str, Scene)] = &[
     ("a rolling update", change::update),
     ("a roll back", change::undo),
     ("a scale to six", change::scale),
+    ("a drain in the middle of a rolling update", change::drain),
     ("a node is lost", change::lose_node),
 ];
 
