@@ -77,7 +77,7 @@ pub fn drain(world: &mut World) -> Result<()> {
     world.ok("kubectl wait -n front pdb/page --for=jsonpath='{.status.disruptionsAllowed}'=1 --timeout=30s")?;
     let visitor = Visitor::arrives(world)?;
     world.shell("kubectl apply -f -").input(&application("v3", 6)).run()?.succeeded()?;
-    let told = world.ok(&format!("kubectl drain {drained} --ignore-daemonsets --delete-emptydir-data --timeout=180s"))?;
+    let told = world.ok(&format!("kubectl drain {drained} --pod-selector=app=page --timeout=180s"))?;
     told.says(&["evicting pod front/page-", &format!("node/{drained} drained")])?;
     world.ok("kubectl rollout status deployment/page -n front --timeout=120s")?.says(&["successfully rolled out"])?;
     visitor.leaves(world)?;
