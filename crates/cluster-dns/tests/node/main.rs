@@ -1,5 +1,6 @@
 //! A node's DNS over real sockets, asked by real resolvers, over a real API server.
 
+#[path = "../../../node-os/tests/sandbox/mod.rs"]
 mod sandbox;
 mod world;
 
