@@ -1,5 +1,6 @@
 //! Access entries and tags of a cluster through EKS's API.
 
+use crate::sandbox;
 use crate::world::aws::Aws;
 use crate::world::{ACCOUNT, REGIONAL, World, role_arn, user_arn};
 use client::Options;
@@ -23,6 +24,9 @@ async fn principals(aws: &Aws, policy: Option<&str>) -> Doc {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_and_policies() {
+    if !sandbox::contained("access::entries_and_policies") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     world.cluster("demo").await;
@@ -74,6 +78,9 @@ async fn policies(aws: &Aws) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_come_in_pages_and_for_nodes() {
+    if !sandbox::contained("access::entries_come_in_pages_and_for_nodes") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     world.cluster("demo").await;
@@ -101,6 +108,9 @@ async fn entries_come_in_pages_and_for_nodes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tags() {
+    if !sandbox::contained("access::tags") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let mut input = world.cluster_input("demo").await;
@@ -124,6 +134,9 @@ async fn tags() {
 /// An entry that was made while its cluster went away means nothing to the next cluster of that name.
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_belong_to_one_cluster_not_to_its_name() {
+    if !sandbox::contained("access::entries_belong_to_one_cluster_not_to_its_name") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     world.cluster("demo").await;
@@ -142,6 +155,9 @@ async fn entries_belong_to_one_cluster_not_to_its_name() {
 /// Entries that are asked for while the cluster is deleted are refused or go with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_race_with_deletion() {
+    if !sandbox::contained("access::entries_race_with_deletion") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     for round in 0..5 {

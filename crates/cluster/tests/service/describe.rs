@@ -1,5 +1,6 @@
 //! What can be looked at in a fresh account: IAM, EC2, and EKS's own lists.
 
+use crate::sandbox;
 use crate::world::{ACCOUNT, REGIONAL, World, role_arn, user_arn};
 use meta::Doc;
 use serde_json::json;
@@ -13,6 +14,9 @@ fn column(list: &Doc, member: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn iam_and_ec2() {
+    if !sandbox::contained("describe::iam_and_ec2") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let user = aws.ok("iam", "GetUser", json!({})).await;
@@ -126,6 +130,9 @@ async fn subnets(world: &World, network: &Network) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_of_eks() {
+    if !sandbox::contained("describe::lists_of_eks") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let versions = aws.ok("eks", "DescribeClusterVersions", json!({})).await;

@@ -1,5 +1,6 @@
 //! A cluster from CreateCluster to its last trace.
 
+use crate::sandbox;
 use crate::world::http::{connect, host_of, send};
 use crate::world::{CONTROL_PLANE_KEYS, World, config, within};
 use aws_wire::HttpRequest;
@@ -23,6 +24,9 @@ async fn ready(description: &Doc) -> u16 {
 /// The client sees CREATING until it sees ACTIVE, and at the first ACTIVE the cluster answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn active_means_ready() {
+    if !sandbox::contained("lifecycle::active_means_ready") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let creating = aws.ok("eks", "CreateCluster", world.cluster_input("demo").await).await["cluster"].take();
@@ -51,6 +55,9 @@ async fn active_means_ready() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deletion_leaves_nothing() {
+    if !sandbox::contained("lifecycle::deletion_leaves_nothing") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let before = world.census().await;
@@ -99,6 +106,9 @@ fn stores(directory: &std::path::Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deletion_protection_and_repeated_requests() {
+    if !sandbox::contained("lifecycle::deletion_protection_and_repeated_requests") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let mut input = world.cluster_input("demo").await;
@@ -117,6 +127,9 @@ async fn deletion_protection_and_repeated_requests() {
 /// Everything a client knows of its cluster holds after a restart of the service.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_changes_nothing() {
+    if !sandbox::contained("lifecycle::a_restart_changes_nothing") {
+        return;
+    }
     let world = World::start().await;
     let demo = world.cluster("demo").await;
     let mut other = world.cluster_input("other").await;
@@ -147,6 +160,9 @@ async fn a_restart_changes_nothing() {
 /// Clusters of one moment do not share an address, a key or a security group.
 #[tokio::test(flavor = "multi_thread")]
 async fn side_by_side() {
+    if !sandbox::contained("lifecycle::side_by_side") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let names = ["a", "b", "c", "d", "e", "f"];
@@ -179,6 +195,9 @@ async fn side_by_side() {
 /// The address of a cluster is its own for good: while another program has it the cluster says so, and then it is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_address_is_a_health_issue() {
+    if !sandbox::contained("lifecycle::a_taken_address_is_a_health_issue") {
+        return;
+    }
     let world = World::start().await;
     let demo = world.cluster("demo").await;
     let World { service, clock, directory } = world;

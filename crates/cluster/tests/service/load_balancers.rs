@@ -1,6 +1,7 @@
 //! A Service of type LoadBalancer, from its manifest to its last trace, through the cluster's API and ELB's, with a host that
 //! does as it is told.
 
+use crate::sandbox;
 use crate::world::aws::Aws;
 use crate::world::kube::Kube;
 use crate::world::{REGIONAL, World, eventually};
@@ -61,6 +62,9 @@ async fn reasons(kube: &Kube) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_has_its_load_balancer_until_its_last_trace() {
+    if !sandbox::contained("load_balancers::a_service_has_its_load_balancer_until_its_last_trace") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let cluster = world.cluster("demo").await;
@@ -135,6 +139,9 @@ async fn traffic(aws: &Aws, balancer: &Doc, node_port: &Doc) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_built_is_told_to_whoever_asks_for_it() {
+    if !sandbox::contained("load_balancers::what_is_not_built_is_told_to_whoever_asks_for_it") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let cluster = world.cluster("demo").await;

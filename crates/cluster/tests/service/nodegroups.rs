@@ -1,5 +1,6 @@
 //! Node groups from CreateNodegroup to their last trace, with hosts that do as they are told.
 
+use crate::sandbox;
 use crate::world::nodes::FakeHost;
 use crate::world::{REGIONAL, World, eventually, role_arn, within};
 use client::Options;
@@ -39,6 +40,9 @@ async fn phase(world: &World, phase: &str, ready: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_first_node_to_the_last() {
+    if !sandbox::contained("nodegroups::from_the_first_node_to_the_last") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let cluster = world.cluster("demo").await;
@@ -121,6 +125,9 @@ async fn small_subnet(world: &World, id: &str, zone: &str, block: &str) -> Doc {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_subnet_is_a_health_issue() {
+    if !sandbox::contained("nodegroups::a_full_subnet_is_a_health_issue") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     world.cluster("demo").await;
@@ -167,6 +174,9 @@ async fn a_full_subnet_is_a_health_issue() {
 /// 40 callers with five addresses each, all at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_address_is_given_twice() {
+    if !sandbox::contained("nodegroups::no_address_is_given_twice") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let subnets = aws.ok("ec2", "DescribeSubnets", json!({})).await;

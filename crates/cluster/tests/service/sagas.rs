@@ -1,5 +1,6 @@
 //! Creating and deleting a cluster, cut off at every single call: whatever was done before, doing it again ends the same.
 
+use crate::sandbox;
 use crate::world::{ACCOUNT, REGIONAL};
 use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint, PlaneNetwork};
 use apiserver::Published;
@@ -205,6 +206,9 @@ impl Bench {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_can_be_the_last_of_a_process() {
+    if !sandbox::contained("sagas::every_step_can_be_the_last_of_a_process") {
+        return;
+    }
     let bench = Bench::new().await;
     for last_arrives in [false, true] {
         for last in 0.. {
@@ -227,6 +231,9 @@ async fn every_step_can_be_the_last_of_a_process() {
 /// Deletion may come before creation has ended, at any step.
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_cluster_can_be_deleted() {
+    if !sandbox::contained("sagas::half_a_cluster_can_be_deleted") {
+        return;
+    }
     let bench = Bench::new().await;
     for last in 0.. {
         bench.ask_for_cluster().await;

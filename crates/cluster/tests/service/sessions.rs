@@ -1,5 +1,6 @@
 //! Who a caller is, and what a session of a role may do, and for how long.
 
+use crate::sandbox;
 use crate::world::aws::Aws;
 use crate::world::{ACCOUNT, World, role_arn, user_arn};
 use aws_wire::{Model, encode_request};
@@ -8,6 +9,9 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_learn_who_they_are_in_every_form() {
+    if !sandbox::contained("sessions::callers_learn_who_they_are_in_every_form") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let me = aws.ok("sts", "GetCallerIdentity", json!({})).await;
@@ -41,6 +45,9 @@ async fn identity(aws: &Aws, request: &aws_wire::HttpRequest) -> Doc {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_are_assumed_only_by_whom_they_trust() {
+    if !sandbox::contained("sessions::roles_are_assumed_only_by_whom_they_trust") {
+        return;
+    }
     let world = World::start().await;
     world.role("for-bob", json!({"AWS": user_arn("bob")})).await;
     let admin = world.administrator();
@@ -81,6 +88,9 @@ async fn roles_are_assumed_only_by_whom_they_trust() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_have_bounds() {
+    if !sandbox::contained("sessions::sessions_have_bounds") {
+        return;
+    }
     let world = World::start().await;
     let admin = world.administrator();
     let viewer = world.assume(&admin, "viewer", Doc::Null).await;

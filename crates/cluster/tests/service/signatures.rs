@@ -1,5 +1,6 @@
 //! Requests that are not signed as they should be, in each service's own words.
 
+use crate::sandbox;
 use crate::world::World;
 use crate::world::aws::Aws;
 use aws_wire::HttpRequest;
@@ -12,6 +13,9 @@ const SKEW: i64 = 360;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_service_names_what_is_wrong() {
+    if !sandbox::contained("signatures::each_service_names_what_is_wrong") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let before = world.census().await;
@@ -47,6 +51,9 @@ async fn each_service_names_what_is_wrong() {
 /// What was signed is what is done: any later change breaks the signature.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_can_be_changed_after_signing() {
+    if !sandbox::contained("signatures::nothing_can_be_changed_after_signing") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let mut signed = HttpRequest::new(Method::POST, "/clusters");
@@ -73,6 +80,9 @@ async fn nothing_can_be_changed_after_signing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unsigned_requests_are_refused() {
+    if !sandbox::contained("signatures::unsigned_requests_are_refused") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let mut eks = HttpRequest::new(Method::GET, "/clusters");

@@ -1,5 +1,6 @@
 //! Cluster tokens, and what access entries let their bearers do in Kubernetes.
 
+use crate::sandbox;
 use crate::world::aws::Aws;
 use crate::world::kube::Kube;
 use crate::world::{World, eventually, role_arn, user_arn};
@@ -36,6 +37,9 @@ async fn associate(aws: &Aws, principal: &str, policy: &str, scope: Doc) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_good_tokens_name_a_user() {
+    if !sandbox::contained("tokens::only_good_tokens_name_a_user") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let cluster = world.cluster("demo").await;
@@ -79,6 +83,9 @@ async fn only_good_tokens_name_a_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_decide_who_gets_in() {
+    if !sandbox::contained("tokens::entries_decide_who_gets_in") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let cluster = world.cluster("demo").await;
@@ -119,6 +126,9 @@ async fn entries_decide_who_gets_in() {
 /// Groups of an entry are subjects for RBAC; deleting the creator's entry locks the creator out, as in EKS.
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_and_the_creators_own_entry() {
+    if !sandbox::contained("tokens::groups_and_the_creators_own_entry") {
+        return;
+    }
     let world = World::start().await;
     let aws = world.administrator();
     let cluster = world.cluster("demo").await;

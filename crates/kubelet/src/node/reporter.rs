@@ -26,9 +26,12 @@ const REGISTER_MAX: Duration = Duration::from_secs(7);
 
 pub struct Reporter {
     cx: Arc<Cx>,
+    nodes: Arc<Informer>,
     uid: String,
-    /// As last written.
+    /// As last written, with the conditions that others have written since.
     status: Doc,
+    /// Of the node that `status` is from.
+    revision: u64,
     written_at: Instant,
 }
 
@@ -38,7 +41,7 @@ pub async fn run(cx: Arc<Cx>, nodes: Arc<Informer>, stop: CancellationToken) {
     tell_of_cordons(&cx, &nodes);
     let work = async {
         cx.events.node(Normal, "Starting", "Starting kubelet.");
-        let mut reporter = register(cx.clone()).await;
+        let mut reporter = register(cx.clone(), nodes).await;
         loop {
             reporter.beat().await;
             tokio::time::sleep(RENEW_EVERY).await;
@@ -75,14 +78,14 @@ fn tell_of_cordons(cx: &Arc<Cx>, nodes: &Informer) {
     });
 }
 
-async fn register(cx: Arc<Cx>) -> Reporter {
+async fn register(cx: Arc<Cx>, nodes: Arc<Informer>) -> Reporter {
     let mut pause = REGISTER_FIRST;
     loop {
         match try_register(&cx).await {
             Ok(node) => {
                 let status = node.get("/status");
-                let uid = node.meta.uid.clone();
-                let mut reporter = Reporter { cx, uid, status: Doc::Null, written_at: Instant::now() };
+                let (uid, revision) = (node.meta.uid.clone(), node.revision);
+                let mut reporter = Reporter { cx, nodes, uid, status: Doc::Null, revision, written_at: Instant::now() };
                 reporter.tell_changes(&status);
                 reporter.status = status;
                 return reporter;
@@ -149,20 +152,34 @@ impl Reporter {
         }
     }
 
+    /// Whoever has not heard of this node for a while says so in its conditions, which must not stay.
+    fn take_notice(&mut self) {
+        let Some(node) = self.nodes.get("", &self.cx.config.node_name).filter(|node| node.revision > self.revision) else {
+            return;
+        };
+        let shown = node.get("/status/conditions");
+        for known in self.status["conditions"].as_array_mut().into_iter().flatten() {
+            let found = crate::pod::items(&shown).iter().find(|condition| condition["type"] == known["type"]);
+            *known = found.cloned().unwrap_or_default();
+        }
+        self.revision = node.revision;
+    }
+
     async fn beat(&mut self) {
         let now = self.cx.clock.now();
         if let Err(status) = lease::renew(&self.cx.client, &self.cx.config.node_name, &self.uid, now).await {
             tracing::warn!(%status, "the lease is not renewed");
         }
+        self.take_notice();
         let measured = measure(&self.cx).await;
         let status = document::status(&self.cx.config, &measured, crate::pod::items(&self.status["conditions"]), now);
         if !changed(&self.status, &status) && self.written_at.elapsed() < REPORT_EVERY {
             return;
         }
         match write_status(&self.cx, &status).await {
-            Ok(_) => {
+            Ok(node) => {
                 self.tell_changes(&status);
-                self.status = status;
+                (self.status, self.revision) = (status, node.revision);
                 self.written_at = Instant::now();
             }
             Err(status) => tracing::warn!(%status, "the node's status is not written"),

@@ -2,6 +2,7 @@
 
 use crate::binary::{Home, mode};
 use crate::http::connect;
+use crate::sandbox;
 use meta::Doc;
 use serde_json::json;
 use std::fs;
@@ -9,6 +10,9 @@ use std::net::TcpListener;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_from_up_to_purge() {
+    if !sandbox::contained("commands::a_service_from_up_to_purge") {
+        return;
+    }
     let home = Home::new();
     let port = home.port.to_string();
     let shown = home.ok(&["up", "--port", &port, "--detach"]).await;
@@ -50,6 +54,9 @@ async fn a_service_from_up_to_purge() {
 /// A service that is killed leaves its load balancers' names in the hosts file, which the next command of its takes out.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_file_is_left_as_it_was() {
+    if !sandbox::contained("commands::the_hosts_file_is_left_as_it_was") {
+        return;
+    }
     let home = Home::new();
     let (port, hosts) = (home.port.to_string(), home.directory.path().join("hosts"));
     let shown = hosts.to_str().expect("text");
@@ -76,6 +83,9 @@ async fn the_hosts_file_is_left_as_it_was() {
 /// Whatever supervises the service may end it by a signal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_is_a_clean_end() {
+    if !sandbox::contained("commands::a_signal_is_a_clean_end") {
+        return;
+    }
     let home = Home::new();
     for signal in ["-TERM", "-INT"] {
         let mut running = home.up().await;
@@ -87,6 +97,9 @@ async fn a_signal_is_a_clean_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_service() {
+    if !sandbox::contained("commands::without_a_service") {
+        return;
+    }
     let home = Home::new();
     for command in [&["env"][..], &["configure"], &["status"]] {
         let refused = home.refusal(command).await;
@@ -110,6 +123,9 @@ async fn without_a_service() {
 /// Records are keyed by account and region: a start under others would hide every cluster.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_account_of_the_first_start_stays() {
+    if !sandbox::contained("commands::the_account_of_the_first_start_stays") {
+        return;
+    }
     let home = Home::new();
     let mut first = home.up().await;
     first.kill().await;
@@ -123,6 +139,9 @@ async fn the_account_of_the_first_start_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_side_by_side() {
+    if !sandbox::contained("commands::several_side_by_side") {
+        return;
+    }
     let homes = [Home::new(), Home::new(), Home::new()];
     let mut running = Vec::new();
     for home in &homes {
@@ -149,6 +168,9 @@ async fn several_side_by_side() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn profiles_stand_beside_others() {
+    if !sandbox::contained("commands::profiles_stand_beside_others") {
+        return;
+    }
     let home = Home::new();
     let _running = home.up().await;
     let (config, credentials) = (home.directory.path().join("config"), home.directory.path().join("aws/credentials"));

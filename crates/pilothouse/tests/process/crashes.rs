@@ -3,6 +3,7 @@
 use crate::binary::{Home, Running, cluster_input};
 use crate::http::connect;
 use crate::kube::Kube;
+use crate::sandbox;
 use client::{Options, Resource};
 use cloud_eks::{ACCESS_ENTRIES, CLUSTERS, CONTROL_PLANES};
 use cluster::{Config, Service};
@@ -57,6 +58,9 @@ async fn listens(kube: &Kube) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_state_survives() {
+    if !sandbox::contained("crashes::acknowledged_state_survives") {
+        return;
+    }
     let home = Home::new();
     let mut running = home.up().await;
     running.create("demo").await;
@@ -94,6 +98,9 @@ async fn acknowledged_state_survives() {
 /// Twenty clusters come and go, and the service is killed during each creation and each deletion.
 #[tokio::test(flavor = "multi_thread")]
 async fn creations_and_deletions_end_whole() {
+    if !sandbox::contained("crashes::creations_and_deletions_end_whole") {
+        return;
+    }
     let home = Home::new();
     let mut running = home.up().await;
     let mut moments = Moments::seeded();

@@ -3,6 +3,7 @@
 use crate::aws::Aws;
 use crate::binary::{Home, Running, active, within};
 use crate::kube::Kube;
+use crate::sandbox;
 use http::Method;
 use meta::Doc;
 use serde_json::json;
@@ -111,6 +112,9 @@ fn check_node(node: &Doc) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_without_machines() {
+    if !sandbox::contained("simulated::nodes_without_machines") {
+        return;
+    }
     let home = Home::of_nobody();
     let mut first = home.up_with(&["--simulated"]).await;
     first.create("demo").await;
@@ -150,6 +154,9 @@ async fn nodes_without_machines() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_stay_what_they_are() {
+    if !sandbox::contained("simulated::instances_stay_what_they_are") {
+        return;
+    }
     let home = Home::new();
     home.up().await.kill().await;
     let refused = home.refusal(&["up", "--port", &home.port.to_string(), "--simulated"]).await;

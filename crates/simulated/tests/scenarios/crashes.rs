@@ -1,7 +1,7 @@
 //! Controllers and scheduler as one process that dies at each of its writes, in turn, and starts again.
 
 use crate::fuse::Fuse;
-use crate::stage::{Acts, DEPLOYMENTS, PODS, condition, is_leaving, template};
+use crate::stage::{Acts, DEPLOYMENTS, PODS, Stage, condition, is_leaving};
 use crate::world::{Kit, World};
 use meta::Doc;
 use serde_json::json;
@@ -15,10 +15,10 @@ fn living(pods: &[Doc]) -> Vec<&Doc> {
 
 /// A deployment comes up, is rolled over and grows; there are never too many pods, nor too few ready ones.
 async fn story(world: &World) {
-    world.deploy(2, template("v1", "1s"), json!({"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}})).await;
+    world.deploy(2, world.template("v1", 1), json!({"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}})).await;
     world.rolled_out(2).await;
     let mut pods = world.follow(PODS).await;
-    world.patch(DEPLOYMENTS, "web", json!({"spec": {"template": template("v2", "1s")}})).await;
+    world.patch(DEPLOYMENTS, "web", json!({"spec": {"template": world.template("v2", 1)}})).await;
     let updated = |pods: &[Doc]| {
         let living = living(pods);
         let ready = living.iter().filter(|pod| condition(pod, "Ready") == "True").count();

@@ -22,6 +22,12 @@ pub trait Stage {
     /// Its machine goes on, but nobody hears of it any more.
     fn silence(&self, node: &str);
     fn bring_back(&self, node: &str);
+    /// A pod template of the application `web`: its image is of this version, and it is ready so many seconds after its start.
+    fn template(&self, version: &str, ready_after: u32) -> Doc;
+    /// How long those pods stay on a node that is silent.
+    fn tolerated(&self) -> Duration;
+    /// For what happens at an hour, and takes a moment.
+    fn moment(&self) -> Duration;
     /// Far longer than anything here takes.
     fn patience(&self) -> Duration;
 }
@@ -84,14 +90,6 @@ fn merge(into: &mut Doc, more: Doc) {
     for (field, value) in more.as_object().into_iter().flatten() {
         into[field] = value.clone();
     }
-}
-
-/// Pods that are ready so long after they were started.
-pub fn template(image: &str, ready_after: &str) -> Doc {
-    json!({
-        "metadata": {"labels": {"app": "web"}, "annotations": {"simulation.pilothouse.dev/ready-after": ready_after}},
-        "spec": {"containers": [{"name": "c", "image": image, "readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1}}]},
-    })
 }
 
 fn is_rolled_out(deployment: &Doc, replicas: usize) -> bool {

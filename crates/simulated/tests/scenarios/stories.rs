@@ -1,8 +1,6 @@
 //! Stories that can be told on any stage.
 
-use crate::stage::{
-    Acts, BUDGETS, DEPLOYMENTS, NODES, PODS, SLICES, condition, is_leaving, is_tainted, named, ready_endpoints, template,
-};
+use crate::stage::{Acts, BUDGETS, DEPLOYMENTS, NODES, PODS, SLICES, condition, is_leaving, is_tainted, named, ready_endpoints};
 use meta::Doc;
 use serde_json::json;
 use std::time::Duration;
@@ -11,10 +9,6 @@ use tokio::time::Instant;
 /// How long a node may be silent, with the pause between two heartbeats.
 const GRACE: Duration = Duration::from_secs(40);
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// What pods tolerate if they say nothing.
-const TOLERATED: Duration = Duration::from_secs(300);
-/// For what happens at an hour, and takes a moment.
-const MOMENT: Duration = Duration::from_secs(5);
 
 fn within(took: Duration, least: Duration, most: Duration, what: &str) {
     assert!(
@@ -27,10 +21,10 @@ fn on<'a>(pods: &'a [Doc], node: &str) -> Vec<&'a Doc> {
     pods.iter().filter(|pod| pod["spec"]["nodeName"] == node).collect()
 }
 
-/// A node falls silent: it is found out, traffic leaves its pods at once, and after five minutes the pods are replaced on
+/// A node falls silent: it is found out, traffic leaves its pods at once, and when they have tolerated it long enough they are replaced on
 /// other nodes. When it comes back it gives up the pods that are no longer wanted.
 pub async fn a_lost_node_is_replaced(stage: &impl Acts, lost: &str, replicas: usize) {
-    stage.deploy(replicas, template("v1", "1s"), json!({})).await;
+    stage.deploy(replicas, stage.template("v1", 1), json!({})).await;
     stage.rolled_out(replicas).await;
     let (mut nodes, mut pods, mut slices) = (stage.follow(NODES).await, stage.follow(PODS).await, stage.follow(SLICES).await);
     let there = stage.pods_on(lost).await;
@@ -41,7 +35,7 @@ pub async fn a_lost_node_is_replaced(stage: &impl Acts, lost: &str, replicas: us
     nodes
         .until("a node of unknown state", |nodes| named(nodes, lost).is_some_and(|node| condition(node, "Ready") == "Unknown"))
         .await;
-    within(silent.elapsed(), GRACE - HEARTBEAT, GRACE + MOMENT, "unknown");
+    within(silent.elapsed(), GRACE - HEARTBEAT, GRACE + stage.moment(), "unknown");
     let node =
         nodes.until("taints", |nodes| named(nodes, lost).is_some_and(|node| is_tainted(node, "unreachable", "NoExecute"))).await;
     let node = named(node, lost).expect("a node");
@@ -49,11 +43,11 @@ pub async fn a_lost_node_is_replaced(stage: &impl Acts, lost: &str, replicas: us
     let tainted = Instant::now();
     let left = replicas - there.len();
     slices.until("endpoints elsewhere only", |slices| ready_endpoints(slices).len() == left).await;
-    within(tainted.elapsed(), Duration::ZERO, MOMENT, "traffic left");
+    within(tainted.elapsed(), Duration::ZERO, stage.moment(), "traffic left");
 
     let gone = |pods: &[Doc]| on(pods, lost).iter().all(|pod| is_leaving(pod));
     pods.until("evictions", gone).await;
-    within(tainted.elapsed(), TOLERATED, TOLERATED + MOMENT, "evicted");
+    within(tainted.elapsed(), stage.tolerated(), stage.tolerated() + stage.moment(), "evicted");
     let elsewhere = |pods: &[Doc]| {
         let living = pods.iter().filter(|pod| !is_leaving(pod) && pod["spec"]["nodeName"] != lost);
         living.filter(|pod| condition(pod, "Ready") == "True").count()
@@ -65,6 +59,10 @@ pub async fn a_lost_node_is_replaced(stage: &impl Acts, lost: &str, replicas: us
     pods.until("the old pods' end", |pods| on(pods, lost).is_empty()).await;
     let well = |node: &Doc| condition(node, "Ready") == "True" && node["spec"]["taints"].as_array().is_none_or(Vec::is_empty);
     nodes.until("a node that is well", |nodes| named(nodes, lost).is_some_and(well)).await;
+}
+
+fn is_of(pod: &Doc, version: &str) -> bool {
+    pod["spec"]["containers"][0]["image"].as_str().is_some_and(|image| image.ends_with(version))
 }
 
 fn ready(pods: &[Doc]) -> usize {
@@ -79,14 +77,14 @@ pub async fn a_drain_in_the_middle_of_a_rollout(stage: &impl Acts, drained: &str
         "metadata": {"name": "web"}, "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": "web"}}},
     });
     stage.admin().create(BUDGETS, "default", budget).await.expect("a budget");
-    stage.deploy(replicas, template("v1", "7s"), strategy).await;
+    stage.deploy(replicas, stage.template("v1", 7), strategy).await;
     stage.rolled_out(replicas).await;
     let mut budgets = stage.follow(BUDGETS).await;
     budgets
         .until("a budget that is known", |budgets| budgets.iter().any(|budget| budget["status"]["disruptionsAllowed"] == 1))
         .await;
     let mut pods = stage.follow(PODS).await;
-    stage.patch(DEPLOYMENTS, "web", json!({"spec": {"template": template("v2", "7s")}})).await;
+    stage.patch(DEPLOYMENTS, "web", json!({"spec": {"template": stage.template("v2", 7)}})).await;
     stage.patch(NODES, drained, json!({"spec": {"unschedulable": true}})).await;
     let drain = async {
         // As kubectl does: again and again, five seconds after a refusal.
@@ -103,7 +101,7 @@ pub async fn a_drain_in_the_middle_of_a_rollout(stage: &impl Acts, drained: &str
     };
     let updated = |pods: &[Doc]| {
         assert!(ready(pods) >= least, "{} ready pods are fewer than the budget's {least}", ready(pods));
-        let new = |pod: &&Doc| pod["spec"]["containers"][0]["image"] == "v2" && condition(pod, "Ready") == "True";
+        let new = |pod: &&Doc| is_of(pod, "v2") && condition(pod, "Ready") == "True";
         let at_home = |pod: &Doc| pod["spec"]["nodeName"] != drained;
         pods.len() == replicas && pods.iter().filter(new).count() == replicas && pods.iter().all(at_home)
     };

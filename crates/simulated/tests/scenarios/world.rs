@@ -9,9 +9,10 @@ use auth::service_account::{Issuer, SigningKey};
 use client::{Client, Resource};
 use controllers::KindFacts;
 use meta::time::SharedClock;
-use meta::{Clock, Time, User};
+use meta::{Clock, Doc, Time, User};
 use parking_lot::Mutex;
 use reconcile::Runtime;
+use serde_json::json;
 use simulated::Fleet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use tokio::time::Instant;
 
 const ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 const MINOR: u32 = 36;
+/// What pods tolerate if they say nothing.
+const TOLERATED: Duration = Duration::from_secs(300);
 /// Of simulated time.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -82,6 +85,21 @@ impl Stage for World {
     fn bring_back(&self, node: &str) {
         let config = self.nodes.lock().iter().find(|config| config.node_name == node).expect("a node").clone();
         self.start_node(config);
+    }
+    fn template(&self, version: &str, ready_after: u32) -> Doc {
+        let ready_after = format!("{ready_after}s");
+        json!({
+            "metadata": {"labels": {"app": "web"}, "annotations": {"simulation.pilothouse.dev/ready-after": ready_after}},
+            "spec": {"containers": [
+                {"name": "c", "image": version, "readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1}},
+            ]},
+        })
+    }
+    fn tolerated(&self) -> Duration {
+        TOLERATED
+    }
+    fn moment(&self) -> Duration {
+        Duration::from_secs(5)
     }
     fn patience(&self) -> Duration {
         PATIENCE
@@ -147,7 +165,7 @@ impl World {
             }
         }
         let all = zones.len() * nodes;
-        let ready = |nodes: &[meta::Doc]| nodes.iter().filter(|node| condition(node, "Ready") == "True").count();
+        let ready = |nodes: &[Doc]| nodes.iter().filter(|node| condition(node, "Ready") == "True").count();
         self.follow(NODES).await.until("ready nodes", |nodes| ready(nodes) == all).await;
         let mut accounts = self.follow(ACCOUNTS).await;
         accounts.until("an account for pods", |accounts| !accounts.is_empty()).await;

@@ -1,7 +1,7 @@
 //! The loss of zones: how fast pods are driven from it depends on what is left (kubernetes
 //! `pkg/controller/nodelifecycle/node_lifecycle_controller.go`, handleDisruption).
 
-use crate::stage::{Acts, NODES, PODS, Stage, condition, is_leaving, is_tainted, template};
+use crate::stage::{Acts, NODES, PODS, Stage, condition, is_leaving, is_tainted};
 use crate::world::World;
 use meta::Doc;
 use serde_json::json;
@@ -22,8 +22,8 @@ fn unknown(nodes: &[Doc]) -> usize {
 }
 
 /// Pods that do not wait.
-fn hasty() -> Doc {
-    let mut template = template("v1", "1s");
+fn hasty(world: &World) -> Doc {
+    let mut template = world.template("v1", 1);
     template["spec"]["tolerations"] =
         json!([{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}]);
     template
@@ -32,7 +32,7 @@ fn hasty() -> Doc {
 #[tokio::test(start_paused = true)]
 async fn a_dark_zone_is_emptied_at_the_usual_pace() {
     let world = World::start(&["a", "b", "c"], 4).await;
-    world.deploy(24, hasty(), json!({})).await;
+    world.deploy(24, hasty(&world), json!({})).await;
     world.rolled_out(24).await;
     let mut nodes = world.follow(NODES).await;
     let lost: Vec<String> = (0..4).map(|at| format!("a{at}")).collect();
@@ -58,7 +58,7 @@ async fn a_dark_zone_is_emptied_at_the_usual_pace() {
 #[tokio::test(start_paused = true)]
 async fn nobody_is_driven_out_when_everything_is_dark() {
     let world = World::start(&["a", "b"], 2).await;
-    world.deploy(8, hasty(), json!({})).await;
+    world.deploy(8, hasty(&world), json!({})).await;
     world.rolled_out(8).await;
     let mut nodes = world.follow(NODES).await;
     let all = ["a0", "a1", "b0", "b1"];
@@ -77,7 +77,7 @@ async fn nobody_is_driven_out_when_everything_is_dark() {
 #[tokio::test(start_paused = true)]
 async fn a_small_zone_that_is_mostly_dark_is_left_alone() {
     let world = World::start(&["a", "b"], 4).await;
-    world.deploy(16, hasty(), json!({})).await;
+    world.deploy(16, hasty(&world), json!({})).await;
     world.rolled_out(16).await;
     let mut nodes = world.follow(NODES).await;
     ["a0", "a1", "a2"].iter().for_each(|node| world.silence(node));

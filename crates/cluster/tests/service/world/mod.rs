@@ -75,7 +75,7 @@ pub struct World {
     pub directory: Home,
 }
 
-/// A state directory. What services in it called network namespaces goes with it.
+/// A state directory. The network namespaces and cgroups of the services in it go with it.
 pub struct Home(tempfile::TempDir);
 
 impl Home {
@@ -86,10 +86,8 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // Without information there was no service, and without names there is nothing to remove.
-        let Ok(Some(info)) = cluster::StateDir::new(self.path()).read_info() else { return };
-        for name in node_os::netns::list(&format!("ph-{}-", info.instance)).unwrap_or_default() {
-            drop(node_os::netns::delete(&name)); // what cannot be removed is seen by whoever looks
+        if let Err(error) = cluster::purge(&cluster::StateDir::new(self.path())) {
+            eprintln!("a service's leftovers cannot be removed: {error}");
         }
     }
 }
