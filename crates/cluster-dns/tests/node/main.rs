@@ -8,6 +8,7 @@ use cluster_dns::Transport;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use serde_json::json;
+use std::path::Path;
 use world::{NAMESPACES, SERVICES, SLICES, World};
 
 fn said(message: &Message) -> String {
@@ -114,9 +115,31 @@ async fn resolvers_of_pods_find_services() {
         let found: std::collections::BTreeSet<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
         assert!(found.len() == addresses && text.contains(expected), "{arguments:?}: {text}");
     }
+    match world.musl_resolver() {
+        Some(resolver) => ask_musl(&world, &resolver).await,
+        None => println!("skipped: there is no musl-gcc here"),
+    }
     match world.run("busybox", &["nslookup", "web.site.svc.cluster.local"]).await {
         Some(text) => assert!(text.contains("10.100.7.7") && text.contains("10.100.0.10"), "{text}"),
         None => println!("skipped: there is no busybox here"),
     }
     world.stop().await;
+}
+
+/// As glibc, but that before 1.2.4 it is content with what a datagram holds.
+async fn ask_musl(world: &World, resolver: &Path) {
+    for (arguments, addresses, expected) in [
+        (&["web"], 1..=1, "10.100.7.7"),
+        (&["web.site"], 1..=1, "10.100.7.7"),
+        (&["web.site.svc.cluster.local"], 1..=1, "10.100.7.7"),
+        (&["kubernetes.default"], 1..=1, "10.100.0.1"),
+        (&["out"], 1..=1, "10.0.1.23"),
+        (&["ip-10-0-1-23"], 1..=1, "10.0.1.23"),
+        (&["db-42.db"], 1..=1, "10.0.9.42"),
+        (&["db"], 2..=100, "10.0.9."),
+        (&["none"], 1..=1, "Name does not resolve"),
+    ] {
+        let text = world.run(resolver.to_owned(), arguments).await.expect("it has just been built");
+        assert!(addresses.contains(&text.lines().count()) && text.contains(expected), "musl {arguments:?}: {text}");
+    }
 }

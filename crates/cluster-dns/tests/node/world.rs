@@ -14,7 +14,9 @@ use node_os::netns::NetNs;
 use parking_lot::{Mutex, RwLock};
 use reconcile::{Informers, ObjectChange, ObjectKey, Runtime};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use storage::backend::Disk;
@@ -151,10 +153,20 @@ impl World {
     }
 
     /// What a program prints, while the server goes on.
-    pub async fn run(&self, program: &'static str, arguments: &'static [&'static str]) -> Option<String> {
-        let run = move || Command::new(program).args(arguments).output().ok(); // None: there is no such program here
+    pub async fn run(&self, program: impl AsRef<OsStr>, arguments: &'static [&'static str]) -> Option<String> {
+        let mut command = Command::new(program);
+        let run = move || command.args(arguments).output().ok(); // None: there is no such program here
         let output = tokio::task::spawn_blocking(run).await.expect("it runs")?;
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// A program that asks by musl's resolver. None: there is no compiler for musl here.
+    pub fn musl_resolver(&self) -> Option<PathBuf> {
+        let program = self.directory.path().join("resolve");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/resolve.c");
+        let built = Command::new("musl-gcc").args(["-static", "-o"]).arg(&program).arg(source).status().ok()?; // as said
+        assert!(built.success(), "{source}");
+        Some(program)
     }
 
     pub async fn stop(self) {
