@@ -102,7 +102,7 @@ fn nodegroup() -> RecordKind {
         "capacityType": text(), "scalingConfig": any(), "instanceTypes": texts(), "subnets": texts(), "amiType": text(),
         "nodeRole": text(), "labels": map(), "taints": list(), "diskSize": number(), "updateConfig": any(), "tags": map(),
         "autoScalingGroupName": text(), "imageId": text(), "instanceProfile": any(), "modifiedAt": text(), "removed": any(),
-        "clientRequest": any(),
+        "clientRequest": any(), "update": any(),
     });
     let status = json!({"phase": text(), "issues": list(), "readyNodes": number()});
     let def = ResourceDef::record(API_VERSION, "Nodegroup", "nodegroups")

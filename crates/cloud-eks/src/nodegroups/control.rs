@@ -4,7 +4,7 @@ use super::drain::{NODES, drain};
 use super::find::{self, in_progress, labelled};
 use super::instance::Launch;
 use super::node::Nodes;
-use super::plan::{Seen, Step, plan};
+use super::plan::{DRAIN_SECONDS, Seen, Step, plan};
 use super::{DRAINING_ANNOTATION, NODEGROUP_ANNOTATION, name, node, text};
 use crate::entries;
 use crate::records::{
@@ -59,8 +59,6 @@ const REST_PER_INSTANCE: Duration = Duration::from_millis(2);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Node groups by the uid of their cluster.
 const BY_CLUSTER: &str = "eks-cluster";
-/// How long pods have to leave a node, as on EKS.
-const DRAIN_SECONDS: i64 = 15 * 60;
 /// Between two looks at pods that are leaving: nobody tells of pods.
 const DRAIN_PAUSE_SECONDS: u64 = 10;
 
@@ -140,13 +138,15 @@ impl NodegroupControl {
             group["metadata"]["uid"] != nodegroup["metadata"]["uid"] && group["spec"]["nodeRole"] == nodegroup["spec"]["nodeRole"]
         };
         let updates = find::updates(&self.client, &nodegroup).await?;
+        let unmade = find::unmade(&nodegroup, &updates);
         let instances = labelled(&self.client, INSTANCES, &nodegroup, NODEGROUP_LABEL).await?;
         let seen = Seen {
             cluster: cluster.filter(|cluster| ClusterStatus::of(cluster) != ClusterStatus::Deleting),
             subnets,
             nodes: view.as_ref().map(|view| view.nodes_of(&instances)),
             instances,
-            updates: updates.iter().filter(|update| in_progress(update)).map(|update| name(update).to_owned()).collect(),
+            updates: updates.iter().filter(|one| in_progress(one)).chain(&unmade).map(|one| name(one).to_owned()).collect(),
+            unmade,
             profile,
             entry,
             role_shared: groups.iter().any(other),
@@ -195,6 +195,9 @@ impl NodegroupControl {
                 }
             }
             Step::Status(status) => self.status(group, status).await?,
+            Step::CreateUpdate(update) => {
+                ensure(&self.client, UPDATES, namespace, update).await?;
+            }
             Step::FinishUpdate { name, errors } => {
                 let phase = if errors.is_empty() { "Successful" } else { "Failed" };
                 let patch = json!({"status": {"phase": phase, "errors": errors}});

@@ -56,6 +56,13 @@ pub async fn updates(client: &Client, nodegroup: &Doc) -> Result<Vec<Doc>, Statu
     labelled(client, UPDATES, nodegroup, NODEGROUP_LABEL).await
 }
 
+/// The update that the node group was last asked for, if whoever took the request died before it was made.
+pub fn unmade(nodegroup: &Doc, updates: &[Doc]) -> Option<Doc> {
+    let asked = &nodegroup["spec"]["update"];
+    let made = updates.iter().any(|update| update["metadata"]["name"] == asked["metadata"]["name"]);
+    (asked.is_object() && !made).then(|| asked.clone())
+}
+
 pub fn in_progress(update: &Doc) -> bool {
     matches!(update["status"]["phase"].as_str(), None | Some("InProgress"))
 }

@@ -4,7 +4,11 @@ use super::node::Nodes;
 use super::states::NodegroupStatus;
 use super::status::{self, Standing};
 use super::{DRAINING_ANNOTATION, annotation, balance, name, node};
+use crate::states::ClusterStatus;
 use meta::{Doc, Time};
+
+/// How long pods have to leave a node, as on EKS.
+pub const DRAIN_SECONDS: i64 = 15 * 60;
 
 /// All that a decision may look at.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub struct Seen {
     pub nodes: Option<Nodes>,
     /// Record names of the updates in progress.
     pub updates: Vec<String>,
+    /// One of them that has no record yet.
+    pub unmade: Option<Doc>,
     pub profile: bool,
     pub entry: bool,
     /// Another group of the cluster has the same node role.
@@ -32,6 +38,7 @@ pub struct Seen {
 pub enum Step {
     CreateProfile,
     CreateEntry,
+    CreateUpdate(Doc),
     Launch {
         subnet_id: String,
     },
@@ -93,7 +100,7 @@ pub fn plan(seen: &Seen) -> Vec<Step> {
 }
 
 fn wanted(seen: &Seen) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = seen.unmade.iter().cloned().map(Step::CreateUpdate).collect();
     if !seen.profile {
         steps.push(Step::CreateProfile);
     }
@@ -145,8 +152,21 @@ fn node_patches(seen: &Seen, live: &[&Doc]) -> Vec<Step> {
     patches.collect()
 }
 
+/// Seconds for which a control plane that does not answer is waited for: it may just be starting.
+fn patience(seen: &Seen) -> Option<u64> {
+    let expected = seen.cluster.as_ref().is_some_and(|cluster| ClusterStatus::of(cluster) == ClusterStatus::Active);
+    if seen.nodes.is_some() || !expected {
+        return None;
+    }
+    let since = Time::parse(seen.nodegroup["metadata"]["deletionTimestamp"].as_str()?)?;
+    u64::try_from(DRAIN_SECONDS - seen.now.seconds_since(since)).ok().filter(|seconds| *seconds > 0)
+}
+
 /// Pods are asked to leave as long as there is a cluster to ask; then the instances go, then what was made for them.
 fn deleting(seen: &Seen) -> Vec<Step> {
+    if let Some(seconds) = patience(seen) {
+        return vec![Step::Wait(seconds)];
+    }
     let left: Vec<&Doc> = seen.instances.iter().filter(|instance| !is_terminated(instance)).collect();
     let mut steps: Vec<Step> = left
         .iter()

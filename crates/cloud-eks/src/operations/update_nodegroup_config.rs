@@ -6,10 +6,9 @@ use crate::records::{API_VERSION, CLUSTER_LABEL, NODEGROUP_LABEL, NODEGROUPS, UP
 use crate::service::Cx;
 use crate::validate::nodegroup::{check_labels, check_scaling, check_taints, check_update_config, scaling};
 use aws_service::idempotency::Token;
-use aws_service::records::amend;
+use aws_service::records::{amend, ensure};
 use aws_service::{Failure, Outcome, Request, ids};
-use client::DeleteOptions;
-use meta::{Doc, Reason};
+use meta::Doc;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -25,38 +24,32 @@ pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     }
     let status = NodegroupStatus::of(&group);
     let ready = matches!(status, NodegroupStatus::Active | NodegroupStatus::Degraded);
-    if !ready || updates.iter().any(find::in_progress) {
+    let busy = || -> Failure {
         let message = "Nodegroup cannot be updated as it is currently not in Active State";
-        return Err(failures::in_use(cx.model, request.required("clusterName"), message).into());
+        failures::in_use(cx.model, request.required("clusterName"), message).into()
+    };
+    if !ready || updates.iter().any(find::in_progress) {
+        return Err(busy());
     }
-    let patch = change(&group, &request).map_err(|why| refuse(&cx, &request, why))?;
-    let update = update(&cx, &request, &group, &patch, token.as_ref());
-    let made = cx.client.create(UPDATES, &request.namespace(), update).await?.to_doc();
     let name = group["metadata"]["name"].as_str().unwrap_or_default();
-    let changed = amend(&cx.client, NODEGROUPS, &request.namespace(), name, |group| {
-        change(group, &request).map(Some).map_err(|why| refuse(&cx, &request, why))
-    })
-    .await;
-    match changed {
-        Ok(_) => Ok(json!({"update": describe::update(&made)})),
-        Err(failure) => {
-            undo(&cx, &request, &made).await?;
-            Err(failure)
+    let asked = |group: &Doc| group["spec"]["update"]["metadata"]["name"].clone();
+    // One write says what is wanted and by which update; whoever dies before the next has left enough for it to be made.
+    let changed = amend(&cx.client, NODEGROUPS, &request.namespace(), name, |now| {
+        if asked(now) != asked(&group) {
+            return Err(busy());
         }
-    }
+        let mut patch = change(now, &request).map_err(|why| refuse(&cx, &request, why))?;
+        patch["spec"]["update"] = update(&cx, &request, now, &patch, token.as_ref());
+        Ok(Some(patch))
+    })
+    .await?;
+    let update = &changed["spec"]["update"];
+    ensure(&cx.client, UPDATES, &request.namespace(), update.clone()).await?;
+    Ok(json!({"update": describe::update(update)}))
 }
 
 fn refuse(cx: &Cx, request: &Request, why: String) -> Failure {
     failures::invalid_parameter(cx.model, request.required("clusterName"), why).into()
-}
-
-/// An update of nothing would count as done.
-async fn undo(cx: &Cx, request: &Request, update: &Doc) -> Result<(), Failure> {
-    let name = update["metadata"]["name"].as_str().unwrap_or_default();
-    match cx.client.delete(UPDATES, &request.namespace(), name, DeleteOptions::default()).await {
-        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-        _ => Ok(()),
-    }
 }
 
 /// The merge patch of the record.
@@ -142,13 +135,12 @@ fn update(cx: &Cx, request: &Request, group: &Doc, patch: &Doc, token: Option<&T
             params.push(json!({"type": name, "value": shown(value)}));
         }
     }
-    let mut spec = json!({
+    // A merge patch takes out what is null, of the update before this one.
+    let spec = json!({
         "id": id, "clusterName": request.required("clusterName"), "nodegroupName": request.required("nodegroupName"),
         "type": "ConfigUpdate", "params": params, "createdAt": request.now.micro(),
+        "clientRequest": token.map_or(Doc::Null, Token::to_doc),
     });
-    if let Some(token) = token {
-        spec["clientRequest"] = token.to_doc();
-    }
     let metadata = &group["metadata"];
     json!({
         "apiVersion": API_VERSION, "kind": "Update",

@@ -23,22 +23,25 @@ const SPAN_MS: u64 = 120;
 const SEED_VARIABLE: &str = "PILOTHOUSE_TEST_SEED";
 const SEED: u64 = 0x5eed;
 
-struct Moments(u64);
+pub struct Moments {
+    state: u64,
+    span_ms: u64,
+}
 
 impl Moments {
-    fn seeded() -> Self {
+    pub fn seeded(span_ms: u64) -> Self {
         let seed = std::env::var(SEED_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(SEED);
         println!("{SEED_VARIABLE}={seed}");
-        Self(seed)
+        Self { state: seed, span_ms }
     }
 
     /// splitmix64.
-    fn next(&mut self) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+    pub fn next(&mut self) -> Duration {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Duration::from_millis((z ^ (z >> 31)) % SPAN_MS)
+        Duration::from_millis((z ^ (z >> 31)) % self.span_ms)
     }
 }
 
@@ -103,7 +106,7 @@ async fn creations_and_deletions_end_whole() {
     }
     let home = Home::new();
     let mut running = home.up().await;
-    let mut moments = Moments::seeded();
+    let mut moments = Moments::seeded(SPAN_MS);
     let mut alive: Vec<String> = Vec::new();
     let mut answered = 0;
     for cycle in 0..CYCLES {
@@ -142,7 +145,7 @@ async fn creations_and_deletions_end_whole() {
 }
 
 /// Kills the service a while after the request was begun; says whether the request was answered well.
-async fn killed_during<E>(
+pub async fn killed_during<E>(
     running: &mut Running,
     after: Duration,
     request: impl Future<Output = Result<Result<Doc, aws_wire::AwsError>, E>>,

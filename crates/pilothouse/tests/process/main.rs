@@ -6,6 +6,7 @@ mod aws;
 mod binary;
 mod commands;
 mod crashes;
+mod group_crashes;
 #[path = "../../../cluster/tests/service/world/http.rs"]
 mod http;
 mod images;

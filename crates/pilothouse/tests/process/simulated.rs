@@ -16,12 +16,12 @@ const PODS: &str = "/api/v1/namespaces/default/pods";
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
-fn items(list: &Doc) -> &[Doc] {
+pub fn items(list: &Doc) -> &[Doc] {
     list["items"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Looks until it is there.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
     let looking = async {
         loop {
             if let Some(found) = look().await {
@@ -33,20 +33,22 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> 
     within(what, looking).await
 }
 
-async fn cluster(running: &Running) -> Kube {
+pub async fn cluster(running: &Running) -> Kube {
     let described = active(&running.aws, "demo").await;
     Kube::of(&described, running.aws.cluster_token("demo"))
 }
 
-async fn create_group(aws: &Aws) {
+pub async fn group_input(aws: &Aws) -> Doc {
     let cluster = aws.ok("eks", "DescribeCluster", json!({"name": "demo"})).await;
-    let input = json!({
+    json!({
         "clusterName": "demo", "nodegroupName": "web", "nodeRole": "arn:aws:iam::123456789012:role/AmazonEKSNodeRole",
         "subnets": cluster["cluster"]["resourcesVpcConfig"]["subnetIds"], "instanceTypes": ["m5.4xlarge"],
         "scalingConfig": {"minSize": 1, "maxSize": 3, "desiredSize": 3}, "labels": {"tier": "front"},
         "taints": [{"key": "old", "value": "yes", "effect": "PREFER_NO_SCHEDULE"}],
-    });
-    aws.ok("eks", "CreateNodegroup", input).await;
+    })
+}
+
+pub async fn active_group(aws: &Aws) {
     until("ACTIVE", || async {
         let seen = aws.ok("eks", "DescribeNodegroup", json!({"clusterName": "demo", "nodegroupName": "web"})).await;
         (seen["nodegroup"]["status"] == "ACTIVE").then_some(())
@@ -54,13 +56,29 @@ async fn create_group(aws: &Aws) {
     .await;
 }
 
+async fn create_group(aws: &Aws) {
+    aws.ok("eks", "CreateNodegroup", group_input(aws).await).await;
+    active_group(aws).await;
+}
+
+pub async fn no_group(aws: &Aws) {
+    until("a group's end", || async {
+        let groups = aws.ok("eks", "ListNodegroups", json!({"clusterName": "demo"})).await;
+        groups["nodegroups"].as_array().is_none_or(Vec::is_empty).then_some(())
+    })
+    .await;
+}
+
+pub fn size(nodes: u32) -> Doc {
+    json!({"clusterName": "demo", "nodegroupName": "web", "scalingConfig": {"desiredSize": nodes}})
+}
+
 async fn scale(aws: &Aws, nodes: u32) {
-    let size = json!({"clusterName": "demo", "nodegroupName": "web", "scalingConfig": {"desiredSize": nodes}});
-    aws.ok("eks", "UpdateNodegroupConfig", size).await;
+    aws.ok("eks", "UpdateNodegroupConfig", size(nodes)).await;
 }
 
 /// The nodes, once there are so many and all of them are ready.
-async fn ready_nodes(kube: &Kube, count: usize) -> Vec<Doc> {
+pub async fn ready_nodes(kube: &Kube, count: usize) -> Vec<Doc> {
     let is_ready = |node: &Doc| {
         let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
         conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
@@ -143,11 +161,7 @@ async fn nodes_without_machines() {
     assert_eq!(nodes_of(&pods), [left[0]["metadata"]["name"].as_str().expect("a name")].into());
     second.aws.ok("eks", "DeleteNodegroup", json!({"clusterName": "demo", "nodegroupName": "web"})).await;
     ready_nodes(&kube, 0).await;
-    until("a group's end", || async {
-        let groups = second.aws.ok("eks", "ListNodegroups", json!({"clusterName": "demo"})).await;
-        groups["nodegroups"].as_array().is_none_or(Vec::is_empty).then_some(())
-    })
-    .await;
+    no_group(&second.aws).await;
     second.aws.ok("eks", "DeleteCluster", json!({"name": "demo"})).await;
     second.gone("demo").await;
 }

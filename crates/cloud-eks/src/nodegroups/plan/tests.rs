@@ -43,6 +43,7 @@ fn seen(nodegroup: Doc, instances: Vec<Doc>, nodes: Vec<Doc>) -> Seen {
         instances,
         nodes: Some(by_name(nodes)),
         updates: vec![],
+        unmade: None,
         profile: true,
         entry: true,
         role_shared: false,
@@ -129,17 +130,25 @@ fn scaling_in_drains_first_and_ends_the_update() {
     smaller.instances[0]["spec"]["terminate"] = json!(true);
     let done = [Step::FinishUpdate { name: "u".into(), errors: vec![] }, status("ACTIVE", 1, json!([]))];
     assert_eq!(plan(&smaller), done);
+    let made = json!({"metadata": {"name": "u"}});
+    smaller.unmade = Some(made.clone());
+    assert_eq!(plan(&smaller)[..2], [Step::CreateUpdate(made), done[0].clone()], "before it is said to be done");
 }
 
 #[test]
 fn deletion_leaves_nothing() {
     let mut deleting = group("ACTIVE", 2);
-    deleting["metadata"]["deletionTimestamp"] = json!("x");
+    deleting["metadata"]["deletionTimestamp"] = json!(Time::from_unix(1000).to_string());
     let mut leaving = instance("i2", "b", running());
     leaving["spec"]["terminate"] = json!(true);
     let mut seen = seen(deleting, vec![instance("i1", "a", running()), leaving], vec![node("i1", true)]);
     assert_eq!(plan(&seen), [Step::Retire("i1".into())]);
     seen.nodes = None;
+    assert_eq!(plan(&seen), [Step::Terminate("i1".into())]);
+    // A control plane that has served before is waited for, but not for ever.
+    seen.cluster = Some(json!({"status": {"phase": "ACTIVE"}}));
+    assert_eq!(plan(&seen), [Step::Wait(900)]);
+    seen.now = Time::from_unix(1900);
     assert_eq!(plan(&seen), [Step::Terminate("i1".into())]);
     seen.instances = vec![instance("i1", "a", json!({"state": "terminated"}))];
     seen.nodes = Some(by_name(vec![node("i1", false)]));
