@@ -1,5 +1,6 @@
 //! `kill -9` at any moment: what was acknowledged is there afterwards, and nothing is left half done.
 
+use crate::aws::Aws;
 use crate::binary::{Home, Running, cluster_input};
 use crate::http::connect;
 use crate::kube::Kube;
@@ -50,7 +51,7 @@ fn kube(running: &Running, cluster: &Doc) -> Kube {
 }
 
 /// An endpoint listens again shortly after the service is ready: clients try again.
-async fn listens(kube: &Kube) {
+pub async fn listens(kube: &Kube) {
     let trying = async {
         while connect(&kube.endpoint).await.is_err() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -113,7 +114,7 @@ async fn creations_and_deletions_end_whole() {
         let name = format!("c{cycle}");
         let input = cluster_input(&running.aws, &name).await;
         let aws = running.aws.clone();
-        let acknowledged = killed_during(&mut running, moments.next(), aws.try_call("eks", "CreateCluster", input)).await;
+        let acknowledged = killed_during(&mut running, moments.next(), answered_well(&aws, "CreateCluster", input)).await;
         answered += u64::from(acknowledged);
         running = home.up().await;
         let listed = running.aws.ok("eks", "ListClusters", json!({})).await["clusters"].take();
@@ -129,7 +130,7 @@ async fn creations_and_deletions_end_whole() {
         let name = alive.remove(0);
         let aws = running.aws.clone();
         let acknowledged =
-            killed_during(&mut running, moments.next(), aws.try_call("eks", "DeleteCluster", json!({"name": name}))).await;
+            killed_during(&mut running, moments.next(), answered_well(&aws, "DeleteCluster", json!({"name": name}))).await;
         answered += u64::from(acknowledged);
         running = home.up().await;
         if !acknowledged {
@@ -144,18 +145,17 @@ async fn creations_and_deletions_end_whole() {
     check_records(&home, alive.len()).await;
 }
 
+pub async fn answered_well(aws: &Aws, operation: &str, input: Doc) -> bool {
+    matches!(aws.try_call("eks", operation, input).await, Ok(Ok(_)))
+}
+
 /// Kills the service a while after the request was begun; says whether the request was answered well.
-pub async fn killed_during<E>(
-    running: &mut Running,
-    after: Duration,
-    request: impl Future<Output = Result<Result<Doc, aws_wire::AwsError>, E>>,
-) -> bool {
+pub async fn killed_during(running: &mut Running, after: Duration, request: impl Future<Output = bool>) -> bool {
     let kill = async {
         tokio::time::sleep(after).await;
         running.kill().await;
     };
-    let (outcome, ()) = tokio::join!(request, kill);
-    matches!(outcome, Ok(Ok(_)))
+    tokio::join!(request, kill).0
 }
 
 /// Every cluster answers at an address, under an authority, that is its own.

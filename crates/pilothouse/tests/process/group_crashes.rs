@@ -3,7 +3,7 @@
 
 use crate::aws::Aws;
 use crate::binary::{Home, Running};
-use crate::crashes::{Moments, killed_during};
+use crate::crashes::{Moments, answered_well, killed_during};
 use crate::kube::Kube;
 use crate::sandbox;
 use crate::simulated::{active_group, cluster, group_input, no_group, ready_nodes, size, until};
@@ -22,7 +22,7 @@ fn group() -> Doc {
 /// The service is killed during the request or soon after, and started again.
 async fn interrupted(home: &Home, running: &mut Running, moments: &mut Moments, operation: &str, input: Doc) -> bool {
     let aws = running.aws.clone();
-    let acknowledged = killed_during(running, moments.next(), aws.try_call("eks", operation, input)).await;
+    let acknowledged = killed_during(running, moments.next(), answered_well(&aws, operation, input)).await;
     *running = home.up().await;
     acknowledged
 }

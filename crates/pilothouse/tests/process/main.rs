@@ -3,6 +3,7 @@
 mod archive;
 #[path = "../../../cluster/tests/service/world/aws.rs"]
 mod aws;
+mod balancer_crashes;
 mod binary;
 mod commands;
 mod crashes;
