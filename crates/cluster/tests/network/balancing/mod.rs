@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod endings;
+mod reach;
 
 use super::world::{HOSTS, NETWORK_INTERFACES, World};
 use super::{NetNs, ONE, TWO, address, named, question, records, sandbox};
