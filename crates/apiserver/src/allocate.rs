@@ -236,9 +236,16 @@ impl ApiServer {
         for pointer in port_pointers(doc) {
             let port = match doc.pointer(&pointer).and_then(Doc::as_u64).unwrap_or(0) {
                 0 => {
-                    let port = self.free_port(cx, doc, &pointer, &mine).await?;
+                    let shared = shared_port(doc, &pointer);
+                    let port = match shared {
+                        Some(port) => port,
+                        None => self.free_port(cx, doc, &pointer, &mine).await?,
+                    };
                     set_at(doc, &pointer, port.into());
-                    chosen.push(Chosen { key: port_key(port), pointer });
+                    // A number that was asked for is not chosen anew when somebody else has it.
+                    if shared.is_none() || chosen.iter().any(|other| other.key == port_key(port)) {
+                        chosen.push(Chosen { key: port_key(port), pointer });
+                    }
                     port
                 }
                 port => {
@@ -303,6 +310,15 @@ fn port_pointers(service: &Doc) -> Vec<String> {
         pointers.push("/spec/healthCheckNodePort".into());
     }
     pointers
+}
+
+/// The number that the Service has for the same port of another protocol (`findRequestedNodePort` of kubernetes
+/// `pkg/registry/core/service/storage`): load balancers want one for both.
+fn shared_port(service: &Doc, pointer: &str) -> Option<u64> {
+    let of = service.pointer(pointer.strip_suffix("/nodePort")?)?;
+    let mut ports = service["spec"]["ports"].as_array()?.iter();
+    let other = |one: &&Doc| one["port"] == of["port"] && one["protocol"] != of["protocol"] && one["nodePort"].as_u64() > Some(0);
+    ports.find(other)?["nodePort"].as_u64()
 }
 
 /// `spec.ports[0].nodePort` from `/spec/ports/0/nodePort`.

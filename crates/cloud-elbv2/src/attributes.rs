@@ -37,7 +37,8 @@ pub const LOAD_BALANCER: &[Attribute] = &[
 
 pub const LISTENER: &[Attribute] = &[row("tcp.idle_timeout.seconds", "350", Allowed::Number(60, 6000))];
 
-/// Of target groups of network load balancers. `preserve_client_ip.enabled` begins by the kind of target.
+/// Of target groups of network load balancers. Where clients' addresses are kept, and where connections end with the
+/// deregistration delay, begins by target type and protocol.
 pub const TARGET_GROUP: &[Attribute] = &[
     row("deregistration_delay.connection_termination.enabled", "false", Allowed::Flag),
     row("deregistration_delay.timeout_seconds", "300", Allowed::Number(0, 3600)),
@@ -81,6 +82,17 @@ pub fn checked(rows: &[Attribute], what: &str, list: &Doc) -> Result<Map<String,
     Ok(out)
 }
 
+/// What a target group's protocol rules out: those who send datagrams are known by their addresses only.
+pub fn fits_protocol(protocol: &str, attributes: &Map<String, Doc>) -> Result<(), AwsError> {
+    let hides = attributes.get("preserve_client_ip.enabled").is_some_and(|value| value == "false");
+    match hides && matches!(protocol, "UDP" | "TCP_UDP") {
+        false => Ok(()),
+        true => {
+            Err(configuration(format!("Client IP preservation cannot be disabled for target groups with protocol '{protocol}'")))
+        }
+    }
+}
+
 pub fn check(rows: &[Attribute], what: &str, key: &str, value: &str) -> Result<(), AwsError> {
     let Some(row) = rows.iter().find(|row| row.key == key) else {
         return Err(configuration(format!("{what} attribute key '{key}' is not recognized")));
@@ -118,6 +130,16 @@ mod tests {
         ] {
             let code = check(rows, "Load balancer", key, value).err().map(|error| error.code).unwrap_or_default();
             assert_eq!(code, refused, "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn who_sends_datagrams_is_not_hidden() {
+        for (protocol, keeps, ok) in
+            [("TCP", "false", true), ("UDP", "true", true), ("UDP", "false", false), ("TCP_UDP", "false", false)]
+        {
+            let given = Map::from_iter([("preserve_client_ip.enabled".to_owned(), json!(keeps))]);
+            assert_eq!(fits_protocol(protocol, &given).is_ok(), ok, "{protocol} {keeps}");
         }
     }
 

@@ -5,6 +5,7 @@ use crate::netns::NetNs;
 use nix::libc::ENOENT;
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 const SUBSYSTEM: u16 = 1;
 const GET: u16 = 1;
@@ -49,6 +50,12 @@ pub fn delete(namespace: &NetNs, protocol: u8, stale: impl Fn(&Flow) -> bool) ->
         }
     }
     Ok(())
+}
+
+/// How long the kernel remembers datagrams of the namespace, answered or not. It must track connections already.
+pub fn remember_datagrams(namespace: &NetNs, time: Duration) -> io::Result<()> {
+    let write = |name| std::fs::write(format!("/proc/sys/net/netfilter/{name}"), time.as_secs().to_string());
+    namespace.run(|| ["nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"].into_iter().try_for_each(write))
 }
 
 fn message(kind: u16, attributes: Writer) -> Message {

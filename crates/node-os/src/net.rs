@@ -4,7 +4,7 @@
 
 use crate::netns::NetNs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::sync::{Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
@@ -64,6 +64,13 @@ impl Dialer {
 
     pub async fn connect_tcp(&self, address: SocketAddrV4) -> io::Result<TcpStream> {
         connect(self.take()?, address.into()).await
+    }
+
+    /// Datagrams to and from one address.
+    pub async fn connect_udp(&self, address: SocketAddrV4) -> io::Result<UdpSocket> {
+        let socket = self.namespace.bind_udp((Ipv4Addr::UNSPECIFIED, 0).into())?;
+        socket.connect(address).await?;
+        Ok(socket)
     }
 
     fn take(&self) -> io::Result<TcpSocket> {

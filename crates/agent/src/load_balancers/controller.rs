@@ -2,7 +2,8 @@
 //! listeners and statuses say so.
 
 use super::check::Route;
-use super::choice::{Backend, Seen, choose};
+use super::choice::{Backend, Choice, Seen, choose};
+use super::flows::{Flows, endings};
 use super::health::State;
 use super::host::{Entry, HostAccess};
 use super::hosts_file::HostsFile;
@@ -11,12 +12,12 @@ use super::records::{FINALIZER, LoadBalancer, Places, TargetGroup, is_held};
 use super::router::{Router, Routers};
 use super::rules::Rules;
 use super::sources::{LOAD_BALANCERS, Sources, TARGET_GROUPS, VpcRecords};
-use super::status::{remembered, report};
+use super::status::{Report, remembered, report};
 use super::table::Tables;
 use crate::vpc::{Place, Serving, is_deleting, text};
 use client::{Client, Resource};
 use meta::time::SharedClock;
-use meta::{Doc, Reason};
+use meta::{Doc, Reason, Time};
 use parking_lot::Mutex;
 use reconcile::{Controller, Error, Informers, Next, Runtime};
 use serde_json::json;
@@ -46,6 +47,7 @@ pub struct LoadBalancers {
     probers: Probers,
     routers: Routers,
     tables: Tables,
+    flows: Flows,
     host: HostAccess,
     /// What was last said of what does not work, by VPC: it is said once.
     complaints: Mutex<BTreeMap<String, String>>,
@@ -66,6 +68,7 @@ impl LoadBalancers {
             probers: Probers::new(runtime, Arc::new(move |vpc| queue.add(vpc.to_owned()))),
             routers: Routers::new(&instance),
             tables: Tables::default(),
+            flows: Flows::default(),
             host: HostAccess::new(hosts, runtime),
             complaints: Mutex::default(),
         });
@@ -83,30 +86,44 @@ impl LoadBalancers {
         let mut seen = seen(&records);
         let made = self.make(vpc, &records, &mut seen).await;
         let works = made.is_ok();
+        let reports = reports(&records, &seen, self.config.clock.now());
         let reached = match made {
-            Ok(entries) => self.host.ensure(vpc, entries).await,
+            Ok(Some(made)) => self.reach(vpc, &seen, made, &reports).await,
+            Ok(None) => self.host.ensure(vpc, Vec::new()).await,
             Err(why) => Err(why),
         };
-        let next = self.tell_of_targets(&records, &seen).await?;
+        let next = self.tell_of_targets(&records, &reports).await?;
         self.tell_of_balancers(&records, &seen, works).await?;
         self.complain(vpc, reached.as_ref().err().map_or("", String::as_str));
         reached.map(|()| next).map_err(Error::Waiting)
     }
 
-    /// Checks, rules and names in the VPC; fills in the targets' health on the way. Says what the host is to reach.
-    async fn make(&self, vpc: &str, records: &VpcRecords, seen: &mut Seen) -> Result<Vec<Entry>, String> {
+    /// Checks, rules and names in the VPC; fills in the targets' health on the way.
+    async fn make(&self, vpc: &str, records: &VpcRecords, seen: &mut Seen) -> Result<Option<(Router, Choice)>, String> {
         let router = self.router(vpc, records, seen).map_err(|error| format!("the router of {vpc}: {error}"))?;
         let wanted = router.as_ref().map(|router| probes(records, seen, router)).unwrap_or_default();
         seen.health = self.probers.ensure(vpc, wanted);
         let choice = choose(seen);
-        let mut entries = Vec::new();
         if let Some(router) = &router {
             let rules = (!seen.balancers.is_empty()).then(|| Rules::of(&choice));
             self.tables.ensure(vpc, router, rules).await.map_err(|error| error.to_string())?;
-            entries.extend(seen.balancers.iter().filter_map(|balancer| entry(balancer, &choice.names, router)));
         }
-        self.config.serving.name_load_balancers(vpc, choice.names);
-        Ok(entries)
+        self.config.serving.name_load_balancers(vpc, choice.names.clone());
+        Ok(router.map(|router| (router, choice)))
+    }
+
+    /// Ends connections that rules alone do not, and lets the host in.
+    async fn reach(
+        &self,
+        vpc: &str,
+        seen: &Seen,
+        (router, choice): (Router, Choice),
+        reports: &BTreeMap<String, Report>,
+    ) -> Result<(), String> {
+        let ended = self.flows.end(vpc, &router, endings(seen, &choice, reports)).await.map_err(|error| error.to_string());
+        let entries = seen.balancers.iter().filter_map(|balancer| entry(balancer, &choice.names, &router));
+        let reached = self.host.ensure(vpc, entries.collect()).await;
+        ended.and(reached)
     }
 
     /// None while nothing of a load balancer can be in it.
@@ -121,14 +138,12 @@ impl LoadBalancers {
         Ok(router)
     }
 
-    async fn tell_of_targets(&self, records: &VpcRecords, seen: &Seen) -> Result<Next, Error> {
-        let (used, mut next) = (seen.used(), Next::OnChange);
+    async fn tell_of_targets(&self, records: &VpcRecords, reports: &BTreeMap<String, Report>) -> Result<Next, Error> {
+        let mut next = Next::OnChange;
         for doc in &records.groups {
-            let name = text(doc, "/metadata/name");
-            let Some(group) = seen.groups.get(name) else { continue };
-            let before = &doc["status"]["targets"];
-            let report = report(name, group, used.contains(name), &seen.health, before, self.config.clock.now());
-            let unchanged = before.as_array().map_or(report.targets.is_empty(), |before| *before == report.targets);
+            let Some(report) = reports.get(text(doc, "/metadata/name")) else { continue };
+            let before = doc["status"]["targets"].as_array();
+            let unchanged = before.map_or(report.targets.is_empty(), |before| *before == report.targets);
             if !unchanged {
                 self.patch(TARGET_GROUPS, doc, "status", json!({"status": {"targets": report.targets}})).await?;
             }
@@ -206,6 +221,17 @@ fn seen(records: &VpcRecords) -> Seen {
     }
 }
 
+/// What is to be said of the targets of each group.
+fn reports(records: &VpcRecords, seen: &Seen, now: Time) -> BTreeMap<String, Report> {
+    let used = seen.used();
+    let of = |doc: &Doc| {
+        let (name, before) = (text(doc, "/metadata/name"), &doc["status"]["targets"]);
+        let group = seen.groups.get(name)?;
+        Some((name.to_owned(), report(name, group, used.contains(name), &seen.health, before, now)))
+    };
+    records.groups.iter().filter_map(of).collect()
+}
+
 /// The checks of all targets that get traffic, each from an address of a load balancer, one in the target's zone if there is.
 fn probes(records: &VpcRecords, seen: &Seen, router: &Router) -> BTreeMap<Backend, Probe> {
     let mut probes = BTreeMap::new();
@@ -232,5 +258,5 @@ fn probes(records: &VpcRecords, seen: &Seen, router: &Router) -> BTreeMap<Backen
 fn entry(balancer: &LoadBalancer, names: &BTreeMap<String, Vec<Ipv4Addr>>, router: &Router) -> Option<Entry> {
     let name = balancer.dns_name.to_lowercase();
     let addresses = names.get(&name).filter(|addresses| !addresses.is_empty())?.clone();
-    Some(Entry { loopback: balancer.loopback?, ports: balancer.tcp_ports(), dialer: router.dialer.clone(), addresses, name })
+    Some(Entry { loopback: balancer.loopback?, ports: balancer.ports(), dialer: router.dialer.clone(), addresses, name })
 }

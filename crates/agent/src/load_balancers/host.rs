@@ -1,7 +1,9 @@
 //! Load balancers as the host sees them: listeners on their loopback addresses, and their names in the hosts file.
 
+use super::host_datagrams::HostDatagrams;
 use super::host_listeners::{Destination, HostListeners};
 use super::hosts_file::{HostsFile, Names};
+use super::records::Protocol;
 use node_os::net::Dialer;
 use reconcile::Runtime;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +16,7 @@ use tokio::sync::Mutex;
 pub struct Entry {
     pub name: String,
     pub loopback: Ipv4Addr,
-    pub ports: BTreeSet<u16>,
+    pub ports: BTreeSet<(Protocol, u16)>,
     pub dialer: Arc<Dialer>,
     /// Inside the VPC.
     pub addresses: Vec<Ipv4Addr>,
@@ -28,13 +30,15 @@ pub struct HostAccess {
 
 struct Reached {
     listeners: HostListeners,
+    datagrams: HostDatagrams,
     /// By VPC.
     entries: BTreeMap<String, Vec<Entry>>,
 }
 
 impl HostAccess {
     pub fn new(hosts: Option<HostsFile>, runtime: &Runtime) -> Self {
-        let open = Reached { listeners: HostListeners::new(runtime), entries: BTreeMap::new() };
+        let (listeners, datagrams) = (HostListeners::new(runtime), HostDatagrams::new(runtime));
+        let open = Reached { listeners, datagrams, entries: BTreeMap::new() };
         Self { hosts, open: Mutex::new(open) }
     }
 
@@ -42,9 +46,13 @@ impl HostAccess {
     pub async fn ensure(&self, vpc: &str, own: Vec<Entry>) -> Result<(), String> {
         let mut open = self.open.lock().await;
         open.entries.insert(vpc.to_owned(), own);
-        let listening: BTreeMap<SocketAddr, Destination> = open.entries.values().flatten().flat_map(destinations).collect();
+        let of = |protocol| -> BTreeMap<SocketAddr, Destination> {
+            open.entries.values().flatten().flat_map(|entry| destinations(entry, protocol)).collect()
+        };
+        let (streams, datagrams) = (of(Protocol::Tcp), of(Protocol::Udp));
         let names: Names = open.entries.values().flatten().map(|entry| (entry.name.clone(), entry.loopback)).collect();
-        let failed = open.listeners.ensure(listening).await;
+        let mut failed = open.listeners.ensure(streams).await;
+        failed.extend(open.datagrams.ensure(datagrams).await);
         let failed = failed.into_iter().map(|(at, error)| format!("a load balancer's listener at {at}: {error}"));
         let failed: Vec<String> = failed.chain(self.write(names).await.err()).collect();
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
@@ -60,7 +68,8 @@ impl HostAccess {
     }
 }
 
-fn destinations(entry: &Entry) -> impl Iterator<Item = (SocketAddr, Destination)> {
+fn destinations(entry: &Entry, protocol: Protocol) -> impl Iterator<Item = (SocketAddr, Destination)> {
     let destination = Destination { dialer: entry.dialer.clone(), addresses: entry.addresses.clone() };
-    entry.ports.iter().map(move |port| (SocketAddr::from((entry.loopback, *port)), destination.clone()))
+    let ports = entry.ports.iter().filter(move |(spoken, _)| *spoken == protocol);
+    ports.map(move |(_, port)| (SocketAddr::from((entry.loopback, *port)), destination.clone()))
 }

@@ -1,4 +1,4 @@
-//! The host's way to load balancers: a listener on a loopback address for each of their TCP ports. What connects there is
+//! The host's way to load balancers by TCP: a listener on a loopback address for each of their TCP ports. What connects there is
 //! handed on to the load balancer's address inside the VPC.
 
 use node_os::net::Dialer;

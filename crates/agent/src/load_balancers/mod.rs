@@ -7,8 +7,10 @@
 mod check;
 mod choice;
 mod controller;
+mod flows;
 mod health;
 mod host;
+mod host_datagrams;
 mod host_listeners;
 mod hosts_file;
 mod prober;

@@ -53,6 +53,10 @@ pub struct TargetGroup {
     /// A client keeps its target.
     pub sticky: bool,
     pub deregistration_delay: Duration,
+    /// Connections of targets that have become unhealthy are not left to themselves.
+    pub ends_with_health: bool,
+    /// Nor those of targets that have been taken out, after the delay.
+    pub ends_with_delay: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,10 +181,9 @@ impl LoadBalancer {
         }
     }
 
-    /// Ports that are reached from the host: a listener there speaks TCP only.
-    pub fn tcp_ports(&self) -> BTreeSet<u16> {
-        let tcp = self.listeners.iter().filter(|listener| listener.protocols.contains(&Protocol::Tcp));
-        tcp.map(|listener| listener.port).collect()
+    pub fn ports(&self) -> BTreeSet<(Protocol, u16)> {
+        let of = |listener: &Listener| listener.protocols.iter().map(|protocol| (*protocol, listener.port)).collect::<Vec<_>>();
+        self.listeners.iter().flat_map(of).collect()
     }
 }
 
@@ -219,6 +222,8 @@ impl TargetGroup {
             preserve_client_ip: attribute("preserve_client_ip.enabled").map_or(by_instance || udp, |text| text == "true"),
             sticky: is_set(doc, "stickiness.enabled"),
             deregistration_delay: delay.map_or(DEREGISTRATION_DELAY, Duration::from_secs),
+            ends_with_health: attribute("target_health_state.unhealthy.connection_termination.enabled") != Some("false"),
+            ends_with_delay: attribute("deregistration_delay.connection_termination.enabled").map_or(udp, |text| text == "true"),
         }
     }
 }
@@ -339,7 +344,8 @@ mod tests {
             assert_eq!((one.zones.len(), one.complete), (zones, complete), "{interfaces:?}");
             assert!(one.cross_zone && one.loopback == Some(Ipv4Addr::new(127, 64, 0, 9)));
             let names: Vec<&str> = one.listeners.iter().map(|listener| &*listener.name).collect();
-            assert_eq!((names, one.tcp_ports()), (vec!["a", "b", "c"], BTreeSet::from([53, 80])));
+            let ports = [(Protocol::Tcp, 53), (Protocol::Tcp, 80), (Protocol::Udp, 53), (Protocol::Udp, 99)];
+            assert_eq!((names, one.ports()), (vec!["a", "b", "c"], BTreeSet::from(ports)));
             assert_eq!(one.listeners[0].group, "fedcba9876543210");
         }
     }

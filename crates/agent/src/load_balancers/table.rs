@@ -2,9 +2,15 @@
 
 use super::router::Router;
 use super::rules::Rules;
+use node_os::conntrack;
 use node_os::nft::NftError;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+/// A UDP flow in which nothing is said for so long is over, as on AWS.
+pub const FLOW_IDLE: Duration = Duration::from_secs(120);
 
 /// What this process has put there, by VPC: the number of the router's namespace, and its rules.
 #[derive(Default)]
@@ -14,6 +20,8 @@ pub struct Tables(Mutex<HashMap<String, (u64, Rules)>>);
 pub enum TableError {
     #[error(transparent)]
     Refused(#[from] NftError),
+    #[error("connections: {0}")]
+    Connections(#[source] io::Error),
     #[error("the work was given up: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
 }
@@ -31,8 +39,15 @@ impl Tables {
         if !change.is_empty() {
             let inside = router.namespace.clone();
             // What failed is forgotten, and so made anew.
-            let committed = tokio::task::spawn_blocking(move || change.commit(&inside)).await;
-            committed??;
+            let tracks = rules.is_some();
+            let committed = tokio::task::spawn_blocking(move || {
+                change.commit(&inside)?;
+                if tracks {
+                    conntrack::remember_datagrams(&inside, FLOW_IDLE).map_err(TableError::Connections)?;
+                }
+                Ok::<(), TableError>(())
+            });
+            committed.await??;
         }
         if let Some(rules) = rules {
             self.0.lock().insert(vpc.to_owned(), (router.inode, rules));

@@ -124,6 +124,28 @@ async fn node_ports_are_given_once_and_come_back() {
     assert_eq!(port(&create(&admin, "balanced", none).await.expect("without ports")), 0);
 }
 
+/// Load balancers want one number for both protocols of a port.
+#[tokio::test]
+async fn two_protocols_of_a_port_get_one_node_port() {
+    let world = World::start(36).await;
+    let admin = world.admin();
+    let dns = |udp: u64| {
+        json!({"type": "NodePort", "ports": [
+            {"name": "t", "port": 53, "protocol": "TCP"}, {"name": "metrics", "port": 9153, "protocol": "TCP"},
+            {"name": "u", "port": 53, "protocol": "UDP", "nodePort": udp},
+        ]})
+    };
+    let numbers = |service: &Doc| [0, 1, 2].map(|index| service["spec"]["ports"][index]["nodePort"].as_u64().unwrap_or(0));
+    let [tcp, metrics, udp] = numbers(&create(&admin, "chosen", dns(0)).await.expect("allocated"));
+    assert!(tcp > 0 && tcp == udp && metrics > 0 && metrics != tcp, "{tcp} {metrics} {udp}");
+    let asked = create(&admin, "asked", dns(30053)).await.expect("allocated");
+    assert_eq!([numbers(&asked)[0], numbers(&asked)[2]], [30053, 30053]);
+    // What was asked for and is taken is not chosen anew.
+    create(&admin, "taken", dns(30053)).await.expect_err("taken");
+    delete(&admin, "chosen").await;
+    create(&admin, "again", dns(tcp)).await.expect("free again");
+}
+
 /// A health check port is a node port like any other.
 #[tokio::test]
 async fn health_check_ports_are_claimed() {

@@ -1,7 +1,7 @@
 //! ModifyTargetGroupAttributes: those named; the others stay.
 
-use crate::attributes::{self, checked, listed};
-use crate::lookup::{name_of, target_group};
+use crate::attributes::{self, checked, fits_protocol, listed};
+use crate::lookup::{name_of, target_group, text};
 use crate::records::TARGET_GROUPS;
 use crate::service::Cx;
 use aws_service::{Outcome, Request};
@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub async fn run(cx: Arc<Cx>, request: Request) -> Outcome {
     let record = target_group(&cx, &request, request.required("TargetGroupArn")).await?;
     let given = checked(attributes::TARGET_GROUP, "Target group", &request.input["Attributes"])?;
+    fits_protocol(text(&record["spec"]["protocol"]), &given)?;
     let patch = json!({"spec": {"attributes": given}});
     let changed = cx.client.patch(TARGET_GROUPS, &request.namespace(), name_of(&record), "", patch).await?;
     Ok(json!({"Attributes": listed(&changed.get("/spec/attributes"))}))

@@ -244,6 +244,7 @@ fn check_all(stack: &Stack) -> Result<(), AwsError> {
         for (key, value) in &group.attributes {
             attributes::check(TARGET_GROUP, "Target group", key, text(value))?;
         }
+        attributes::fits_protocol(&group.protocol, &group.attributes)?;
     }
     Ok(())
 }

@@ -41,11 +41,14 @@ impl NewTargetGroup<'_> {
     }
 }
 
-/// All attributes of a group with those that are given. Clients' addresses reach instances, and whoever speaks UDP, unless it
-/// is said otherwise.
+/// All attributes of a group with those that are given. Clients' addresses reach instances, and whoever speaks UDP; flows of
+/// datagrams, which nobody closes, end with the deregistration delay.
 pub fn attributes(target_type: &str, protocol: &str, given: &Map<String, Doc>) -> Map<String, Doc> {
-    let preserves = target_type == "instance" || protocol != "TCP";
-    let mut own = Map::from_iter([("preserve_client_ip.enabled".to_owned(), json!(preserves.to_string()))]);
+    let (by_instance, datagrams) = (target_type == "instance", protocol != "TCP");
+    let mut own = Map::from_iter([
+        ("preserve_client_ip.enabled".to_owned(), json!((by_instance || datagrams).to_string())),
+        ("deregistration_delay.connection_termination.enabled".to_owned(), json!(datagrams.to_string())),
+    ]);
     own.extend(given.clone());
     beginning(TARGET_GROUP, own)
 }

@@ -87,6 +87,7 @@ async fn a_load_balancer_lives_and_dies() {
 
     let group = traffic(&world, &elb, &arn, &vpc).await;
     attributes(&elb, &arn).await;
+    datagrams(&elb, &vpc).await;
     elb.ok("DeleteLoadBalancer", json!({"LoadBalancerArn": arn})).await;
     assert_eq!(elb.refused("DescribeLoadBalancers", json!({"LoadBalancerArns": [arn]})).await, "LoadBalancerNotFound 400");
     elb.ok("DeleteLoadBalancer", json!({"LoadBalancerArn": arn})).await;
@@ -185,6 +186,34 @@ async fn attributes(elb: &Elb, arn: &Value) {
     assert_eq!(tags, json!([{"Key": "stage", "Value": "x"}]));
 }
 
+/// Target groups of datagrams keep their clients' addresses, end their flows, and are checked by TCP.
+async fn datagrams(elb: &Elb, vpc: &Value) {
+    for (protocol, keeps, ends, hide) in
+        [("TCP", "false", "false", None), ("UDP", "true", "true", Some(())), ("TCP_UDP", "true", "true", Some(()))]
+    {
+        let name = protocol.replace('_', "-");
+        let input = json!({"Name": name, "Protocol": protocol, "Port": 53, "VpcId": vpc, "TargetType": "ip"});
+        let group = elb.ok("CreateTargetGroup", input.clone()).await["TargetGroups"][0].take();
+        assert_eq!(group["HealthCheckProtocol"], "TCP", "{protocol}");
+        let arn = &group["TargetGroupArn"];
+        let shown = elb.ok("DescribeTargetGroupAttributes", json!({"TargetGroupArn": arn})).await;
+        for (key, value) in [("preserve_client_ip.enabled", keeps), ("deregistration_delay.connection_termination.enabled", ends)]
+        {
+            let expected = json!({"Key": key, "Value": value});
+            assert!(shown["Attributes"].as_array().is_some_and(|all| all.contains(&expected)), "{protocol}: {shown}");
+        }
+        let hides = json!([{"Key": "preserve_client_ip.enabled", "Value": "false"}]);
+        let input = json!({"TargetGroupArn": arn, "Attributes": hides});
+        match hide {
+            None => drop(elb.ok("ModifyTargetGroupAttributes", input).await),
+            Some(()) => {
+                assert_eq!(elb.refused("ModifyTargetGroupAttributes", input).await, "InvalidConfigurationRequest 400");
+            }
+        }
+        elb.ok("DeleteTargetGroup", json!({"TargetGroupArn": arn})).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_is_refused() {
     let world = World::start().await;
@@ -215,6 +244,7 @@ async fn what_cannot_be_is_refused() {
         ("CreateTargetGroup", group(json!({"TargetType": "lambda"})), "OperationNotPermitted 400"),
         ("CreateTargetGroup", group(json!({"VpcId": "vpc-0123456789abcdef0"})), "InvalidConfigurationRequest 400"),
         ("CreateTargetGroup", group(json!({"HealthCheckPort": "http"})), "ValidationError 400"),
+        ("CreateTargetGroup", group(json!({"Protocol": "UDP", "HealthCheckProtocol": "UDP"})), "InvalidConfigurationRequest 400"),
         ("DescribeLoadBalancers", json!({"Names": ["nobody"]}), "LoadBalancerNotFound 400"),
         ("DescribeLoadBalancers", json!({"LoadBalancerArns": [nobody]}), "LoadBalancerNotFound 400"),
         ("DescribeListeners", json!({}), "ValidationError 400"),

@@ -70,6 +70,17 @@ impl AddressSource for Assigned {
     }
 }
 
+/// The pod of the second instance, until its directory goes.
+async fn pod_at(node: &NetNs) -> (NetNs, tempfile::TempDir) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let limits = Limits { interfaces: 1, addresses_per_interface: 2 };
+    let config = Config { namespace: node.clone(), checkpoint: directory.path().join("pods"), limits };
+    let pods = PodNetwork::open(config, Arc::new(Assigned)).expect("a pod network");
+    let pod = netns::create("pod").expect("a namespace");
+    assert_eq!(pods.attach("pod", &pod).await.expect("an address"), POD);
+    (pod, directory)
+}
+
 /// `www.name` as a question for its A record.
 fn question(name: &str) -> Vec<u8> {
     let mut bytes = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -128,12 +139,7 @@ async fn interfaces_reach_each_other_pods_and_services() {
     let planes: Vec<String> = netns::list("ph-0123abcd-cp-").expect("names");
     let plane = NetNs::named(&planes[0]).expect("a namespace");
     talk((&plane, Ipv4Addr::new(172, 31, 0, 40)), (&two, AT_TWO)).await;
-    let directory = tempfile::tempdir().expect("a directory");
-    let limits = Limits { interfaces: 1, addresses_per_interface: 2 };
-    let config = Config { namespace: two.clone(), checkpoint: directory.path().join("pods"), limits };
-    let pods = PodNetwork::open(config, Arc::new(Assigned)).expect("a pod network");
-    let pod = netns::create("pod").expect("a namespace");
-    assert_eq!(pods.attach("pod", &pod).await.expect("an address"), POD);
+    let (pod, _directory) = pod_at(&two).await;
     for other in [(&one, AT_ONE), (&two, AT_TWO), (&plane, Ipv4Addr::new(172, 31, 0, 40))] {
         talk(other, (&pod, POD)).await;
         talk((&pod, POD), other).await;

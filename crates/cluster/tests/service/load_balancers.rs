@@ -137,6 +137,74 @@ async fn traffic(aws: &Aws, balancer: &Doc, node_port: &Doc) {
     assert_eq!(health["TargetHealthDescriptions"][0]["Target"], json!({"Id": INSTANCE, "Port": node_port}));
 }
 
+const ANNOTATION: &str = "service.beta.kubernetes.io/aws-load-balancer-";
+
+/// Ports of a listener for both protocols, and one for datagrams only.
+fn datagrams() -> Doc {
+    let mut service = service(53);
+    service["spec"]["ports"] = json!([
+        {"name": "dns", "port": 53, "targetPort": 5353, "protocol": "UDP"},
+        {"name": "dns-tcp", "port": 53, "targetPort": 5353, "protocol": "TCP"},
+        {"name": "syslog", "port": 514, "targetPort": 5514, "protocol": "UDP"},
+    ]);
+    service
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_of_datagrams() {
+    let world = World::start().await;
+    let aws = world.administrator();
+    let cluster = world.cluster("demo").await;
+    let kube = world.kube(&cluster, &aws);
+    node(&world, &kube, "ip-172-31-0-9.ec2.internal").await;
+    let (code, made) = kube.post(SERVICES, datagrams()).await;
+    assert_eq!(code, 201, "{made}");
+    let described = async || {
+        let Some(arn) = aws.ok("elbv2", "DescribeLoadBalancers", json!({})).await["LoadBalancers"][0]["LoadBalancerArn"]
+            .as_str()
+            .map(str::to_owned)
+        else {
+            return String::new();
+        };
+        let listeners = aws.ok("elbv2", "DescribeListeners", json!({"LoadBalancerArn": arn})).await;
+        let groups = aws.ok("elbv2", "DescribeTargetGroups", json!({"LoadBalancerArn": arn})).await;
+        let mut lines = Vec::new();
+        for listener in listeners["Listeners"].as_array().into_iter().flatten() {
+            let mut all = groups["TargetGroups"].as_array().into_iter().flatten();
+            let leads_to = &listener["DefaultActions"][0]["TargetGroupArn"];
+            let Some(group) = all.find(|group| group["TargetGroupArn"] == *leads_to) else { continue };
+            let field = |doc: &Doc, name: &str| doc[name].to_string().replace('"', "");
+            lines.push(format!(
+                "{} {} -> {} {} by {}",
+                field(listener, "Port"),
+                field(listener, "Protocol"),
+                field(group, "TargetType"),
+                field(group, "Port"),
+                field(group, "HealthCheckProtocol")
+            ));
+        }
+        lines.sort();
+        lines.join(", ")
+    };
+    let ports: Vec<&Doc> = made["spec"]["ports"].as_array().into_iter().flatten().map(|port| &port["nodePort"]).collect();
+    assert_eq!(ports[0], ports[1], "one node port for both protocols");
+    let by_node = format!("514 UDP -> instance {} by TCP, 53 TCP_UDP -> instance {} by TCP", ports[2], ports[0]);
+    eventually(by_node, described).await;
+
+    let path = format!("{SERVICES}/web");
+    let annotate = async |suffix: &str, value: &str| {
+        let (_, mut service) = kube.get(&path).await;
+        service["metadata"]["annotations"][format!("{ANNOTATION}{suffix}")] = json!(value);
+        let (code, answer) = kube.request(Method::PUT, &path, Some(service)).await.expect("an answer");
+        assert_eq!(code, 200, "{answer}");
+    };
+    annotate("nlb-target-type", "ip").await;
+    eventually("514 UDP -> ip 5514 by TCP, 53 TCP_UDP -> ip 5353 by TCP".to_owned(), described).await;
+    annotate("target-group-attributes", "preserve_client_ip.enabled=false").await;
+    eventually(true, || async { reasons(&kube).await.contains(&"SyncLoadBalancerFailed".to_owned()) }).await;
+    world.service.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_built_is_told_to_whoever_asks_for_it() {
     if !sandbox::contained("load_balancers::what_is_not_built_is_told_to_whoever_asks_for_it") {
@@ -147,8 +215,7 @@ async fn what_is_not_built_is_told_to_whoever_asks_for_it() {
     let cluster = world.cluster("demo").await;
     let kube = world.kube(&cluster, &aws);
     let mut asked = service(443);
-    asked["metadata"]["annotations"] =
-        json!({"service.beta.kubernetes.io/aws-load-balancer-ssl-cert": "arn:aws:acm:us-east-1:1:certificate/x"});
+    asked["metadata"]["annotations"] = json!({format!("{ANNOTATION}ssl-cert"): "arn:aws:acm:us-east-1:1:certificate/x"});
     let (code, made) = kube.post(SERVICES, asked).await;
     assert_eq!(code, 201, "{made}");
     eventually(true, || async { reasons(&kube).await.contains(&"SyncLoadBalancerFailed".to_owned()) }).await;

@@ -50,3 +50,21 @@ async fn what_is_not_built_is_refused() {
     }
     world.service.stop().await;
 }
+
+/// The services that are built answer the others' way for the rest of their operations.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_built_of_a_service_is_refused() {
+    let world = World::start().await;
+    let aws = world.administrator();
+    for service in BUILT {
+        let file = format!("{}/../cloud-{service}/unbuilt-operations.txt", env!("CARGO_MANIFEST_DIR"));
+        let listed = std::fs::read_to_string(file).expect("a list beside the crate");
+        let model = Model::load(service).expect("a built-in model");
+        let plain = listed.lines().filter(|name| model.operation(name).is_some_and(|one| !one.uri.contains('{')));
+        for name in plain.take(40) {
+            let refused = aws.refusal(service, name, json!({})).await;
+            assert!(REFUSALS.contains(&refused.as_str()), "{service} {name}: {refused}");
+        }
+    }
+    world.service.stop().await;
+}

@@ -11,7 +11,7 @@ pub(crate) use slice::{Slice, name_prefix};
 pub(crate) use write::{Step, Writer};
 
 use crate::context::{Cx, ENDPOINT_SLICES, NODES, SERVICES};
-use crate::service_pods::{Member, Selection, Service};
+use crate::service_pods::{Member, Selection, Service, TriggerTimes};
 use crate::workloads::{Events, Kind};
 use meta::{Object, Reason, Status};
 use plan::{Seen, plan};
@@ -43,7 +43,8 @@ pub(crate) fn start(cx: &Cx) {
         // A node wakes nobody, but a pod's zone is read from it.
         .watches(&nodes, |_| None);
     let (writer, events) = (Writer::new(cx, NAME, &slices), Events::new(cx, NAME, SERVICE));
-    let pass = Arc::new(Pass { services, pods, slices, nodes, selection, writer, events });
+    let times = TriggerTimes::default();
+    let pass = Arc::new(Pass { services, pods, slices, nodes, selection, times, writer, events });
     controller.run(WORKERS, move |key| {
         let pass = pass.clone();
         async move { pass.reconcile(&key).await }
@@ -86,13 +87,17 @@ struct Pass {
     slices: Arc<Informer>,
     nodes: Arc<Informer>,
     selection: Arc<Selection>,
+    times: TriggerTimes,
     writer: Writer,
     events: Events,
 }
 
 impl Pass {
     async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Error> {
-        let Some(object) = self.services.get(&key.namespace, &key.name) else { return Ok(Next::OnChange) };
+        let Some(object) = self.services.get(&key.namespace, &key.name) else {
+            self.times.forget(key);
+            return Ok(Next::OnChange);
+        };
         let service = Service::of(&object);
         if service.selector.is_none() {
             return Ok(Next::OnChange);
@@ -101,6 +106,7 @@ impl Pass {
         if let Err(status) = self.writer.write(&key.namespace, plan(&seen)).await {
             return Err(failed(&self.events, &object, status));
         }
+        self.times.remember(key, &seen.service, &seen.members);
         match seen.homeless() {
             None => Ok(Next::OnChange),
             Some(pod) => Err(Error::Waiting(format!("skipping Pod {} for Service {key}: Node {} Not Found", pod.name, pod.node))),
@@ -111,7 +117,8 @@ impl Pass {
         let members = self.selection.members(&service, &self.pods);
         let zones = members.iter().filter_map(|member| self.zone(member)).collect::<HashMap<_, _>>();
         let slices = managed_slices(&self.slices, key, MANAGER);
-        Seen { slices: slices.iter().map(|slice| Slice::stored(slice)).collect(), service, members, zones }
+        let changed = self.times.earliest(key, &service, &members);
+        Seen { slices: slices.iter().map(|slice| Slice::stored(slice)).collect(), service, members, zones, changed }
     }
 
     /// The pod's node and its zone. None: there is no such node.

@@ -3,8 +3,8 @@
 use super::fit::{Endpoints, Fitted, fit};
 use super::slice::{Slice, identity, name_prefix, port_key};
 use super::{MANAGED_BY_LABEL, MANAGER, SERVICE_LABEL, Step, hints};
-use crate::service_pods::{Family, HEADLESS_LABEL, Member, Service, texts};
-use meta::Doc;
+use crate::service_pods::{Family, HEADLESS_LABEL, Member, Service, annotate, texts};
+use meta::{Doc, Time};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub(super) struct Seen {
     /// Nodes that there are, with their zones.
     pub zones: HashMap<String, Option<String>>,
     pub slices: Vec<Slice>,
+    /// When that happened which the slices do not say yet.
+    pub changed: Option<Time>,
 }
 
 impl Seen {
@@ -32,6 +34,11 @@ pub(super) fn plan(seen: &Seen) -> Vec<Step> {
     let families = &seen.service.families;
     let other = seen.slices.iter().filter(|slice| !slice.family().is_some_and(|family| families.contains(&family)));
     let mut steps: Vec<Step> = families.iter().flat_map(|family| steps(seen, plan_family(seen, *family))).collect();
+    for step in &mut steps {
+        if let Step::Create(doc) | Step::Update(_, doc) = step {
+            annotate(doc, seen.changed);
+        }
+    }
     steps.extend(other.map(|slice| Step::Delete(slice.name.clone())));
     steps
 }
@@ -201,7 +208,7 @@ mod tests {
 
     fn seen(spec: Doc, members: &[&str], slices: Vec<Slice>) -> Seen {
         let zones = [("node".to_owned(), Some("zone-a".to_owned()))].into();
-        Seen { service: service(spec), members: members.iter().map(|text| member(text)).collect(), zones, slices }
+        Seen { service: service(spec), members: members.iter().map(|text| member(text)).collect(), zones, slices, changed: None }
     }
 
     /// The slices that a plan leaves behind, as if they had been stored.

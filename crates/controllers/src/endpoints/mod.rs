@@ -9,7 +9,7 @@ pub(crate) use subsets::Subsets;
 use crate::context::{Cx, ENDPOINTS, SERVICES};
 use crate::endpoint_slice::{SERVICE, WORKERS};
 use crate::service_account::is_settled;
-use crate::service_pods::{Selection, Service};
+use crate::service_pods::{Selection, Service, TriggerTimes};
 use crate::workloads::{Events, Expectations};
 use client::{Client, DeleteOptions};
 use meta::{Object, Reason, Status};
@@ -33,7 +33,8 @@ pub(crate) fn start(cx: &Cx) {
         .watches(&pods, move |change| affected.affected(change))
         .watches(&endpoints, |change| is_news(change).then(|| ObjectKey::of(change.object())));
     let (client, events, stop) = (cx.client(NAME), Events::new(cx, NAME, SERVICE), cx.context.runtime.stop.clone());
-    let pass = Arc::new(Pass { client, services, pods, endpoints, selection, events, stop });
+    let times = TriggerTimes::default();
+    let pass = Arc::new(Pass { client, services, pods, endpoints, selection, times, events, stop });
     controller.run(WORKERS, move |key| {
         let pass = pass.clone();
         async move { pass.reconcile(&key).await }
@@ -52,6 +53,7 @@ struct Pass {
     pods: Arc<Informer>,
     endpoints: Arc<Informer>,
     selection: Arc<Selection>,
+    times: TriggerTimes,
     events: Events,
     stop: CancellationToken,
 }
@@ -63,13 +65,20 @@ impl Pass {
         }
         let current = self.endpoints.get(&key.namespace, &key.name);
         match self.services.get(&key.namespace, &key.name) {
-            None if current.is_none() => {}
-            None => self.delete(key).await?,
+            None => {
+                self.times.forget(key);
+                if current.is_some() {
+                    self.delete(key).await?;
+                }
+            }
             Some(object) => {
                 let service = Service::of(&object);
                 if service.selector.is_some() {
                     let members = self.selection.members(&service, &self.pods);
-                    self.write(&object, plan(&service, &members, current.map(|endpoints| endpoints.to_doc()))).await?;
+                    let changed = self.times.earliest(key, &service, &members);
+                    let current = current.map(|endpoints| endpoints.to_doc());
+                    self.write(&object, plan(&service, &members, current, changed)).await?;
+                    self.times.remember(key, &service, &members);
                 }
             }
         }

@@ -2,8 +2,8 @@
 
 use super::NAME;
 use super::subsets::{Subsets, truncate};
-use crate::service_pods::{Family, Member, Service, ServicePort, texts};
-use meta::Doc;
+use crate::service_pods::{Family, Member, Service, ServicePort, annotate, texts};
+use meta::{Doc, Time};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,18 +18,24 @@ pub(super) enum Step {
     Update(Doc),
 }
 
-pub(super) fn plan(service: &Service, members: &[Arc<Member>], current: Option<Doc>) -> Step {
+/// `changed`: when that happened which `current` does not say yet.
+pub(super) fn plan(service: &Service, members: &[Arc<Member>], current: Option<Doc>, changed: Option<Time>) -> Step {
     let mut subsets = subsets(service, members).pack();
     let cut = truncate(&mut subsets);
+    let written = |doc: Doc, subsets: Vec<Doc>| {
+        let mut doc = wanted(doc, service, subsets, cut);
+        annotate(&mut doc, changed);
+        doc
+    };
     let Some(current) = current else {
-        return Step::Create(wanted(json!({ "metadata": { "name": service.name } }), service, subsets, cut));
+        return Step::Create(written(json!({ "metadata": { "name": service.name } }), subsets));
     };
     let was_cut = current["metadata"]["annotations"].get(OVER_CAPACITY).is_some();
     let same = Subsets::of(&current["subsets"]).pack() == subsets;
     if same && was_cut == cut && texts(&current["metadata"]["labels"]) == labels(service) {
         return Step::Leave;
     }
-    Step::Update(wanted(current, service, subsets, cut))
+    Step::Update(written(current, subsets))
 }
 
 fn wanted(mut doc: Doc, service: &Service, subsets: Vec<Doc>, cut: bool) -> Doc {
@@ -114,22 +120,24 @@ mod tests {
     fn ready_and_not_ready_pods_are_told_apart() {
         let address = |name: &str, ip: &str| json!({"ip": ip, "nodeName": "node", "targetRef": {"kind": "Pod", "namespace": "a", "name": name, "uid": name}});
         let members = [member("one", "10.0.0.1", true), member("two", "10.0.0.2", false)];
-        let Step::Create(doc) = plan(&service(spec()), &members, None) else { panic!("nothing was there") };
+        let Step::Create(doc) = plan(&service(spec()), &members, None, None) else { panic!("nothing was there") };
         let ports = json!([{"name": "http", "port": 8080, "protocol": "TCP"}]);
         let expected = json!({
             "metadata": {"name": "web", "labels": {"tier": "front", "endpoints.kubernetes.io/managed-by": "endpoint-controller"}},
             "subsets": [{"addresses": [address("one", "10.0.0.1")], "notReadyAddresses": [address("two", "10.0.0.2")], "ports": ports}],
         });
         assert_eq!(doc, expected);
-        assert_eq!(plan(&service(spec()), &members, Some(doc.clone())), Step::Leave);
-        let Step::Update(doc) = plan(&service(spec()), &[], Some(doc)) else { panic!("all pods are gone") };
+        assert_eq!(plan(&service(spec()), &members, Some(doc.clone()), None), Step::Leave);
+        let Step::Update(doc) = plan(&service(spec()), &[], Some(doc), None) else { panic!("all pods are gone") };
         assert_eq!(doc["subsets"], json!([]));
     }
 
     #[test]
     fn a_headless_service_needs_no_ports() {
         let headless = service(json!({"selector": {"app": "web"}, "clusterIP": "None"}));
-        let Step::Create(doc) = plan(&headless, &[member("one", "10.0.0.1", true)], None) else { panic!("nothing was there") };
+        let Step::Create(doc) = plan(&headless, &[member("one", "10.0.0.1", true)], None, None) else {
+            panic!("nothing was there")
+        };
         assert_eq!(doc["subsets"][0]["addresses"][0]["ip"], "10.0.0.1");
         assert_eq!(doc["subsets"][0].get("ports"), None);
         assert_eq!(doc["metadata"]["labels"][HEADLESS_LABEL], "");
@@ -139,11 +147,11 @@ mod tests {
     fn too_many_addresses_are_cut_and_said() {
         let members: Vec<_> =
             (0..1001).map(|n| member(&format!("p{n}"), &format!("10.0.{}.{}", n / 250, n % 250), true)).collect();
-        let Step::Create(doc) = plan(&service(spec()), &members, None) else { panic!("nothing was there") };
+        let Step::Create(doc) = plan(&service(spec()), &members, None, None) else { panic!("nothing was there") };
         assert_eq!(doc["subsets"][0]["addresses"].as_array().map(Vec::len), Some(1000));
         assert_eq!(doc["metadata"]["annotations"][OVER_CAPACITY], "truncated");
-        assert_eq!(plan(&service(spec()), &members, Some(doc.clone())), Step::Leave);
-        let Step::Update(doc) = plan(&service(spec()), &members[1..], Some(doc)) else { panic!("one less") };
+        assert_eq!(plan(&service(spec()), &members, Some(doc.clone()), None), Step::Leave);
+        let Step::Update(doc) = plan(&service(spec()), &members[1..], Some(doc), None) else { panic!("one less") };
         assert_eq!(doc["metadata"]["annotations"].get(OVER_CAPACITY), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What endpoints follow of a pod.
 
 use super::service::{Family, Service, ServicePort};
-use meta::{Doc, Object};
+use meta::{Doc, Object, Time};
 use std::net::IpAddr;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct Member {
     subdomain: String,
     pub addresses: Vec<IpAddr>,
     pub ready: bool,
+    /// When it became what `ready` says.
+    pub ready_changed: Option<Time>,
     pub deleting: bool,
     finished: bool,
     ports: Vec<NamedPort>,
@@ -31,7 +33,7 @@ impl Member {
         let doc = pod.to_doc();
         let (spec, status) = (&doc["spec"], &doc["status"]);
         let text = |field: &str| spec[field].as_str().unwrap_or_default().to_owned();
-        let is_ready = |condition: &Doc| condition["type"] == "Ready" && condition["status"] == "True";
+        let ready = items(&status["conditions"]).find(|condition| condition["type"] == "Ready");
         Self {
             namespace: pod.meta.namespace.clone(),
             name: pod.meta.name.clone(),
@@ -40,7 +42,8 @@ impl Member {
             hostname: text("hostname"),
             subdomain: text("subdomain"),
             addresses: addresses(status),
-            ready: items(&status["conditions"]).any(is_ready),
+            ready: ready.is_some_and(|condition| condition["status"] == "True"),
+            ready_changed: ready.and_then(|condition| Time::parse(condition["lastTransitionTime"].as_str()?)),
             deleting: pod.meta.is_deleting(),
             finished: matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")),
             ports: named_ports(spec),

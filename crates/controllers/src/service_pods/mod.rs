@@ -3,9 +3,11 @@
 
 mod member;
 mod service;
+mod trigger_times;
 
 pub(crate) use member::Member;
 pub(crate) use service::{Family, HEADLESS_LABEL, Service, ServicePort, texts};
+pub(crate) use trigger_times::{TriggerTimes, annotate};
 
 use meta::Object;
 use parking_lot::{Mutex, RwLock};

@@ -1,6 +1,6 @@
 //! What endpoints follow of a Service.
 
-use meta::{Doc, Object};
+use meta::{Doc, Object, Time};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -42,6 +42,7 @@ pub(crate) struct Service {
     pub namespace: String,
     pub name: String,
     pub uid: String,
+    pub created: Option<Time>,
     pub labels: BTreeMap<String, String>,
     /// None: its endpoints are somebody else's, or it has none.
     pub selector: Option<Vec<(String, String)>>,
@@ -74,6 +75,7 @@ impl Service {
             namespace: object.meta.namespace.clone(),
             name: object.meta.name.clone(),
             uid: object.meta.uid.clone(),
+            created: metadata["creationTimestamp"].as_str().and_then(Time::parse),
             labels: texts(&metadata["labels"]),
             selector: (spec["type"] != "ExternalName" && !selector.is_empty()).then(|| selector.into_iter().collect()),
             ports: spec["ports"].as_array().into_iter().flatten().map(port).collect(),

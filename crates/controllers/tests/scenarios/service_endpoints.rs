@@ -71,6 +71,35 @@ async fn endpoints_follow_the_pods() {
     world.stop().await;
 }
 
+/// What the slices and the Endpoints object of the Service say of when the change happened that they are about.
+async fn trigger_times(world: &World, expected: Option<&str>) {
+    let says =
+        |doc: &Doc| doc["metadata"]["annotations"]["endpoints.kubernetes.io/last-change-trigger-time"].as_str() == expected;
+    let ours = |slice: &&Doc| slice["metadata"]["generateName"] == "web-";
+    world.until_all(SLICES, "default", |slices| slices.iter().filter(ours).all(says)).await;
+    world.until((ENDPOINTS, "default", "web"), |doc| doc.is_some_and(says)).await;
+}
+
+#[tokio::test]
+async fn endpoints_say_when_their_cause_happened() {
+    let world = World::start().await;
+    world.node("node", "zone-a").await;
+    world.pod("one", "web", "node").await;
+    world.pod_runs("one", "10.0.0.1", false).await;
+    let web = world.admin.create(SERVICES, "default", service(&json!({ "app": "web" }))).await.expect("a service");
+    until(&world, &["10.0.0.1"]).await;
+    trigger_times(&world, web.get("/metadata/creationTimestamp").as_str()).await;
+    let since = "2040-01-01T00:00:00Z";
+    let ready = json!({ "type": "Ready", "status": "True", "lastTransitionTime": since });
+    world.admin.patch(PODS, "default", "one", "status", json!({ "status": { "conditions": [ready] } })).await.expect("a patch");
+    until(&world, &["10.0.0.1 ready serving"]).await;
+    trigger_times(&world, Some(since)).await;
+    world.admin.delete(PODS, "default", "one", DeleteOptions::default()).await.expect("a deletion");
+    until(&world, &["10.0.0.1 serving terminating"]).await;
+    trigger_times(&world, None).await;
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn hundreds_of_pods_fill_slices_that_others_cannot_spoil() {
     let world = World::start().await;

@@ -118,6 +118,26 @@ fn what_is_not_built_is_refused() {
 }
 
 #[test]
+fn datagrams_have_listeners_of_their_own() {
+    let port = json!({"name": "web", "port": 53, "targetPort": 5353, "nodePort": 30053, "protocol": "UDP"});
+    for (annotations, expected) in [
+        (json!({}), "internal; UDP 53 -> UDP 30053 [us-east-1a/i-a:30053 us-east-1a/i-b:30053]"),
+        (json!({"nlb-target-type": "ip"}), "internal; UDP 53 -> UDP 5353 [172.31.0.9:8080]"),
+        (
+            json!({"nlb-target-type": "ip", "target-group-attributes": "stickiness.enabled=true"}),
+            "internal; UDP 53 -> UDP 5353 [172.31.0.9:8080] stickiness.enabled=true",
+        ),
+    ] {
+        let seen = seen(&annotations, json!({"ports": [port]}));
+        assert_eq!(shown(&seen), expected, "{annotations}");
+        let check = model(&seen).expect("a load balancer").listeners[0].target_group.health_check.clone();
+        assert_eq!((&*check.protocol, &*check.port), ("TCP", "traffic-port"), "datagrams say nothing of health");
+    }
+    let sctp = json!({"ports": [{"port": 1, "nodePort": 30001, "protocol": "SCTP"}]});
+    assert_eq!(shown(&seen(&json!({}), sctp)), "unsupported port protocol SCTP");
+}
+
+#[test]
 fn two_protocols_at_one_port_share_a_listener() {
     let port = |protocol: &str, node_port: u64| json!({"name": protocol, "port": 53, "targetPort": 53, "nodePort": node_port, "protocol": protocol});
     let both = |node_port: u64| json!({"ports": [port("TCP", 30053), port("UDP", node_port)]});

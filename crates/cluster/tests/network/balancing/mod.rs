@@ -1,5 +1,9 @@
 //! Network Load Balancers on a real kernel: who gets the packets, what they see, and what is left in the end.
 
+mod datagrams;
+mod endings;
+mod reach;
+
 use super::world::{HOSTS, NETWORK_INTERFACES, World};
 use super::{NetNs, ONE, TWO, address, named, question, records, sandbox};
 use client::Resource;
@@ -28,50 +32,77 @@ const NODE_PORT: u16 = 30080;
 /// By instance, and by address.
 const GROUPS: [&str; 2] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"];
 
-/// One load balancer in one zone before two instances in two: port 80 by instance, port 81 by address, and both for UDP.
-async fn balancer(world: &World) {
+/// The instances of both interfaces, each in a zone of its own.
+async fn instances(world: &World) {
     for (name, number, zone) in [("i-1", 0, "us-east-1a"), ("i-2", 16, "us-east-1b")] {
         let spec = json!({"instanceId": name, "vpcId": "vpc-1", "availabilityZone": zone});
         world.create(INSTANCES, name, spec).await;
         let network = json!({"privateIpAddress": format!("172.31.{number}.10")});
         world.status(INSTANCES, name, json!({"state": "running", "network": network})).await;
     }
-    let attachment = json!({"loadBalancer": ID, "deviceIndex": 1});
-    world.interface(INTERFACE, "subnet-a", &["172.31.0.50"], attachment).await;
-    let zones = json!([{"zoneName": "us-east-1a", "subnetId": "subnet-a", "networkInterfaceId": INTERFACE}]);
+}
+
+/// With an address in each of these zones: the letter of zone and subnet, and the interface.
+async fn load_balancer(world: &World, zones: &[(char, &str, Ipv4Addr)]) {
+    let mut listed = Vec::new();
+    for (letter, interface, address) in zones {
+        let (zone, subnet) = (format!("us-east-1{letter}"), format!("subnet-{letter}"));
+        let attachment = json!({"loadBalancer": ID, "deviceIndex": 1});
+        world.interface(interface, &subnet, &[&address.to_string()], attachment).await;
+        listed.push(json!({"zoneName": zone, "subnetId": subnet, "networkInterfaceId": interface}));
+    }
     let spec = json!({
-        "name": "web", "dnsName": NAME, "vpcId": "vpc-1", "host": "here", "loopback": LOOPBACK, "availabilityZones": zones,
+        "name": "web", "dnsName": NAME, "vpcId": "vpc-1", "host": "here", "loopback": LOOPBACK, "availabilityZones": listed,
         "attributes": {"load_balancing.cross_zone.enabled": "true"},
     });
     world.create(LOAD_BALANCERS, ID, spec).await;
-    let targets = [[json!({"id": "i-1"}), json!({"id": "i-2"})], [json!({"id": "172.31.0.10"}), json!({"id": "172.31.16.10"})]];
-    for ((group, kind), targets) in GROUPS.iter().zip(["instance", "ip"]).zip(targets) {
-        let check = json!({"protocol": "TCP", "intervalSeconds": 5, "timeoutSeconds": 2, "unhealthyThresholdCount": 1});
-        let spec = json!({
-            "vpcId": "vpc-1", "host": "here", "protocol": "TCP", "port": NODE_PORT, "targetType": kind, "healthCheck": check,
-            "targets": targets,
-        });
-        world.create(TARGET_GROUPS, group, spec).await;
-    }
-    for (number, (port, protocol, group)) in [(80, "TCP_UDP", GROUPS[0]), (81, "TCP", GROUPS[1])].into_iter().enumerate() {
-        let arn = format!("arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/{group}");
-        let actions = json!([{"type": "forward", "targetGroupArn": arn}]);
-        let spec = json!({"loadBalancer": ID, "port": port, "protocol": protocol, "defaultActions": actions});
-        world.create(LISTENERS, &format!("{ID}.{number:016x}"), spec).await;
-    }
+}
+
+async fn target_group(world: &World, id: &str, kind: &str, protocol: &str, targets: &[&str], attributes: Doc) {
+    let check = json!({"protocol": "TCP", "intervalSeconds": 5, "timeoutSeconds": 2, "unhealthyThresholdCount": 1});
+    let targets: Vec<Doc> = targets.iter().map(|target| json!({"id": target})).collect();
+    let spec = json!({
+        "vpcId": "vpc-1", "host": "here", "protocol": protocol, "port": NODE_PORT, "targetType": kind, "healthCheck": check,
+        "targets": targets, "attributes": attributes,
+    });
+    world.create(TARGET_GROUPS, id, spec).await;
+}
+
+async fn listener(world: &World, port: u16, protocol: &str, group: &str) {
+    let arn = format!("arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/{group}");
+    let actions = json!([{"type": "forward", "targetGroupArn": arn}]);
+    let spec = json!({"loadBalancer": ID, "port": port, "protocol": protocol, "defaultActions": actions});
+    world.create(LISTENERS, &format!("{ID}.{port:016x}"), spec).await;
+}
+
+/// One load balancer in one zone before two instances in two: port 80 by instance and also for UDP, port 81 by address.
+async fn balancer(world: &World) {
+    instances(world).await;
+    load_balancer(world, &[('a', INTERFACE, AT)]).await;
+    target_group(world, GROUPS[0], "instance", "TCP_UDP", &["i-1", "i-2"], json!({})).await;
+    target_group(world, GROUPS[1], "ip", "TCP", &["172.31.0.10", "172.31.16.10"], json!({})).await;
+    listener(world, 80, "TCP_UDP", GROUPS[0]).await;
+    listener(world, 81, "TCP", GROUPS[1]).await;
 }
 
 /// Says its name and who asks, over TCP and UDP, until it is dropped.
-struct Server(#[expect(dead_code, reason = "its end is the servers' end")] JoinSet<()>);
+struct Server {
+    streams: JoinSet<()>,
+    #[expect(dead_code, reason = "its end is the end of the answers")]
+    datagrams: JoinSet<()>,
+}
 
 impl Server {
     fn start(name: &'static str) -> Self {
+        Self::inside(&named(name), name)
+    }
+
+    fn inside(inside: &NetNs, name: &'static str) -> Self {
         let at = SocketAddr::from((Ipv4Addr::UNSPECIFIED, NODE_PORT));
-        let inside = named(name);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(answer_streams(inside.listen_tcp(at).expect("a listener"), name));
-        tasks.spawn(answer_datagrams(inside.bind_udp(at).expect("a socket"), name));
-        Self(tasks)
+        let (mut streams, mut datagrams) = (JoinSet::new(), JoinSet::new());
+        streams.spawn(answer_streams(inside.listen_tcp(at).expect("a listener"), name));
+        datagrams.spawn(answer_datagrams(inside.bind_udp(at).expect("a socket"), name));
+        Self { streams, datagrams }
     }
 }
 
@@ -112,10 +143,20 @@ fn states(group: Option<&Doc>) -> Vec<String> {
     targets.into_iter().flatten().map(state).collect()
 }
 
+async fn realised(world: &World) {
+    world.until(LOAD_BALANCERS, ID, |doc| doc.is_some_and(|doc| doc["status"]["realised"] == true)).await;
+}
+
 async fn until_targets(world: &World, expected: [&str; 2]) {
     for group in GROUPS {
         world.until(TARGET_GROUPS, group, |doc| states(doc) == expected).await;
     }
+}
+
+/// Who is neither a target nor the host: its first interface is in the subnet of the first instance.
+fn control_plane() -> NetNs {
+    let planes = node_os::netns::list("ph-0123abcd-cp-").expect("names");
+    NetNs::named(&planes[0]).expect("a namespace")
 }
 
 fn counted(router: &NetNs, chain: &str) -> u64 {
@@ -133,11 +174,9 @@ async fn a_load_balancer_from_its_first_packet_to_its_last() {
     records(&world).await;
     let (first, second) = (Server::start("i-1"), Server::start("i-2"));
     balancer(&world).await;
-    world.realised(INTERFACE).await;
-    world.until(LOAD_BALANCERS, ID, |doc| doc.is_some_and(|doc| doc["status"]["realised"] == true)).await;
+    realised(&world).await;
     until_targets(&world, ["healthy", "healthy"]).await;
-    let plane = node_os::netns::list("ph-0123abcd-cp-").expect("names");
-    let (client, router) = (NetNs::named(&plane[0]).expect("a namespace"), named("vpc-1"));
+    let (client, router) = (control_plane(), named("vpc-1"));
 
     // By instance the targets see the client, by address the load balancer.
     let both = |ip: Ipv4Addr| [format!("i-1 {ip}"), format!("i-2 {ip}")];
