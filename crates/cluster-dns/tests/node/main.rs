@@ -4,7 +4,7 @@
 mod sandbox;
 mod world;
 
-use cluster_dns::Transport;
+use serve::dns::Transport;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use serde_json::json;

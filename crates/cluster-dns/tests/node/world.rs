@@ -5,7 +5,6 @@ use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Publishe
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::{Issuer, SigningKey};
 use client::{Client, DeleteOptions, Resource};
-use cluster_dns::Transport;
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use meta::{Doc, SystemClock, User};
@@ -13,6 +12,7 @@ use node_os::link::{LOOPBACK, Links};
 use node_os::netns::NetNs;
 use parking_lot::{Mutex, RwLock};
 use reconcile::{Informers, ObjectChange, ObjectKey, Runtime};
+use serve::dns::{Transport, framed};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -131,8 +131,7 @@ impl World {
 
     async fn stream(&self, query: &[u8]) -> Vec<u8> {
         let mut stream = self.namespace.connect_tcp(SocketAddr::from((ADDRESS, 53))).await.expect("a connection");
-        let length = u16::try_from(query.len()).expect("a short query").to_be_bytes();
-        stream.write_all(&[&length[..], query].concat()).await.expect("sent");
+        stream.write_all(&framed(query).expect("a short query")).await.expect("sent");
         let mut reply = vec![0; usize::from(stream.read_u16().await.expect("a length"))];
         stream.read_exact(&mut reply).await.expect("a reply");
         reply
