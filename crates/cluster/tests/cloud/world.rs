@@ -5,15 +5,15 @@ use api::Catalog;
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::SigningKey;
-use aws_service::{Endpoint, Limits, Peer, Service, SystemRandom, names};
+use aws_service::{Endpoint, Limits, Peer, SystemRandom, names};
 use aws_wire::sigv4::{Credentials, Scope, presign, sign};
 use aws_wire::{AwsError, HttpReply, HttpRequest, Model, check_output, client::decode_error, decode_output, encode_request};
 use client::{Client, Options, Resource};
-use cloud_ec2::{Ec2, InterfaceControl, Region};
-use cloud_eks::{ClusterControl, Config, Eks, ReadyProbe};
-use cloud_elbv2::{Elbv2, LoadBalancerControl, TargetGroupControl};
-use cloud_iam::{Bootstrap, Iam};
-use cloud_sts::{CredentialVerifier, SealingKeys, Sts};
+use cloud_ec2::{InterfaceControl, Region};
+use cloud_eks::{ClusterControl, Config, ReadyProbe};
+use cloud_elbv2::{LoadBalancerControl, TargetGroupControl};
+use cloud_iam::Bootstrap;
+use cloud_sts::{CredentialVerifier, SealingKeys};
 use cluster::{ControlPlane, Keys, Plan};
 use futures::StreamExt as _;
 use meta::time::SharedClock;
@@ -115,12 +115,12 @@ fn make_endpoint(plane: &ControlPlane) -> Endpoint {
     let random = Arc::new(SystemRandom);
     let sts_client = user(plane, "system:cloud:sts");
     let keys = Arc::new(SealingKeys::new(sts_client.clone(), ACCOUNT));
-    let services: Vec<Arc<dyn Service>> = vec![
-        Arc::new(Sts::new(sts_client.clone(), keys.clone(), random.clone()).expect("a model")),
-        Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
-        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model")),
-        Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
-        Arc::new(Elbv2::new(user(plane, "system:cloud:elbv2"), HOST, random.clone()).expect("a model")),
+    let services = vec![
+        cloud_sts::service(sts_client.clone(), keys.clone(), random.clone()).expect("a model"),
+        cloud_iam::service(user(plane, "system:cloud:iam")).expect("a model"),
+        cloud_ec2::service(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model"),
+        cloud_eks::service(user(plane, "system:cloud:eks"), random.clone()).expect("a model"),
+        cloud_elbv2::service(user(plane, "system:cloud:elbv2"), HOST, random.clone()).expect("a model"),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
     Endpoint::new(Limits::default(), services, verifier, clock, random).expect("valid lists")
