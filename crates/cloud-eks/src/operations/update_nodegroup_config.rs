@@ -9,7 +9,8 @@ use aws_service::idempotency::Token;
 use aws_service::records::amend;
 use aws_service::{Failure, Outcome, Request, ids};
 use client::DeleteOptions;
-use meta::{Doc, Reason};
+use meta::Doc;
+use reconcile::gone_is_done;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -53,10 +54,7 @@ fn refuse(cx: &Cx, request: &Request, why: String) -> Failure {
 /// An update of nothing would count as done.
 async fn undo(cx: &Cx, request: &Request, update: &Doc) -> Result<(), Failure> {
     let name = update["metadata"]["name"].as_str().unwrap_or_default();
-    match cx.client.delete(UPDATES, &request.namespace(), name, DeleteOptions::default()).await {
-        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-        _ => Ok(()),
-    }
+    gone_is_done(cx.client.delete(UPDATES, &request.namespace(), name, DeleteOptions::default()).await)
 }
 
 /// The merge patch of the record.
