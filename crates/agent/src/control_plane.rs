@@ -1,12 +1,12 @@
 //! Control planes of this host. Promise: a record is let go only after its control plane has been destroyed.
 
 use crate::load_balancers::{self, LoadBalancers};
-use crate::plan::{ControlPlaneSpec, Step, failed, plan, ready, released};
+use crate::plan::{ControlPlaneSpec, FINALIZER, Step, failed, plan, ready};
 use crate::vpc::{Place, PlaneNetwork, Realised, Serving, SimulatedVpc, VpcControl, VpcServices, names};
 use client::{Client, Resource};
+use meta::Doc;
 use meta::time::SharedClock;
-use meta::{Doc, Reason, Status};
-use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime};
+use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime, gone_is_done, release};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -145,18 +145,7 @@ impl Agent {
     }
 
     async fn release(&self, record: &Doc, spec: &ControlPlaneSpec) -> Result<(), Error> {
-        let resource_version = &record["metadata"]["resourceVersion"];
-        let patch = json!({
-            "metadata": {"uid": spec.uid, "resourceVersion": resource_version, "finalizers": released(record)},
-        });
-        gone_is_done(self.client.patch(CONTROL_PLANES, &spec.namespace, &spec.name, "", patch).await)
-    }
-}
-
-fn gone_is_done<T>(outcome: Result<T, Status>) -> Result<(), Error> {
-    match outcome {
-        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-        _ => Ok(()),
+        gone_is_done(self.client.patch(CONTROL_PLANES, &spec.namespace, &spec.name, "", release(record, FINALIZER)).await)
     }
 }
 

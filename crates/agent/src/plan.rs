@@ -100,12 +100,6 @@ pub fn failed(record: &Doc, why: &str) -> Doc {
     json!({"phase": phase, "message": why, "failures": failures})
 }
 
-/// The finalizers without the agent's.
-pub fn released(record: &Doc) -> Vec<Doc> {
-    let finalizers = record["metadata"]["finalizers"].as_array().into_iter().flatten();
-    finalizers.filter(|finalizer| **finalizer != FINALIZER).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,8 +124,6 @@ mod tests {
         ] {
             assert_eq!(plan(&record(host, deleting, held), "here"), step, "{host} {deleting} {held}");
         }
-        assert_eq!(released(&record("here", true, true)), Vec::<Doc>::new());
-        assert_eq!(released(&record("here", true, false)), [json!("x")]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct Endpoint {
 }
 
 struct Registered {
-    service: Arc<dyn Service>,
+    service: Service,
     by_name: HashMap<&'static str, usize>,
 }
 
@@ -63,14 +63,14 @@ impl Endpoint {
     /// Fails on a service named twice, and on an operation its model does not know.
     pub fn new(
         limits: Limits,
-        services: Vec<Arc<dyn Service>>,
+        services: Vec<Service>,
         verifier: Arc<dyn Verifier>,
         clock: SharedClock,
         random: SharedRandom,
     ) -> Result<Self, String> {
         let mut registered = HashMap::new();
         for service in services {
-            let name = service.model().service();
+            let name = service.model.service();
             if registered.insert(name, register(service)?).is_some() {
                 return Err(format!("service {name} is listed twice"));
             }
@@ -157,16 +157,16 @@ impl Endpoint {
         let found = self
             .services
             .get(model.service())
-            .and_then(|registered| registered.by_name.get(&*operation.name).map(|at| &registered.service.operations()[*at]));
+            .and_then(|registered| registered.by_name.get(&*operation.name).map(|at| &registered.service.operations[*at]));
         found.ok_or_else(|| AwsError::not_implemented(model, operation))
     }
 }
 
-fn register(service: Arc<dyn Service>) -> Result<Registered, String> {
+fn register(service: Service) -> Result<Registered, String> {
     let mut by_name = HashMap::new();
-    for (at, entry) in service.operations().iter().enumerate() {
-        let name = service.model().service();
-        if service.model().operation(entry.name).is_none() {
+    for (at, entry) in service.operations.iter().enumerate() {
+        let name = service.model.service();
+        if service.model.operation(entry.name).is_none() {
             return Err(format!("service {name} has no operation {}", entry.name));
         }
         if by_name.insert(entry.name, at).is_some() {

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub trait Service: Send + Sync + 'static {
-    fn model(&self) -> &'static Model;
+pub struct Service {
+    pub model: &'static Model,
     /// The operations that are built, one line each.
-    fn operations(&self) -> &[OperationEntry];
+    pub operations: Vec<OperationEntry>,
 }
 
 /// Who may call an operation.

@@ -1,30 +1,29 @@
 //! The transport against a real API server over TLS.
 
-use apiserver::{ApiServer, Config, HttpHandler, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
+#[path = "../../apiserver/tests/plane/mod.rs"]
+mod plane;
+
+use apiserver::{ApiServer, HttpHandler};
 use auth::pki::{CertificateAuthority, Leaf};
-use auth::service_account::{Issuer, SigningKey};
 use client::{
     Body, Call, Client, DeleteOptions, EventKind, Options, PatchKind, Preconditions, ReplyBody, Resource, Verb, WatchItem,
 };
 use client_http::{Connect, HttpTransport, TokenSource, connect_tls, connect_to, status_of, tls_config, unverified_tls_config};
 use futures::StreamExt;
 use http_body_util::Full;
-use meta::{Clock, Doc, Reason, SystemClock, User};
+use meta::{Clock, Doc, Reason, SystemClock};
 use reconcile::{Informers, Runtime};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use storage::backend::Disk;
-use storage::{Engine, EngineOptions, Keyring};
+use storage::Engine;
+use storage::backend::SimDisk;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
-const AUDIENCE: &str = "https://kubernetes.default.svc";
-const ISSUER: &str = "https://issuer.example";
 
 struct World {
     address: SocketAddr,
@@ -35,44 +34,16 @@ struct World {
     listening: Option<tokio::runtime::Runtime>,
     server: Arc<ApiServer>,
     engine: Engine,
-    _directory: tempfile::TempDir,
 }
 
 impl World {
     async fn start() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let backend = Disk::new(directory.path().join("store")).expect("a store");
-        let engine = Engine::open(Arc::new(backend), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
         let runtime = Runtime::new();
-        let audiences = vec![AUDIENCE.to_owned()];
-        let issuer = Arc::new(Issuer::new(ISSUER, Arc::new(SigningKey::generate().expect("a key")), audiences.clone()));
-        let config = Config {
-            cluster: "test".into(),
-            minor: 36,
-            git_version: "v1.36.0".into(),
-            service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
-            node_ports: NODE_PORTS,
-            max_object_bytes: MAX_OBJECT_BYTES,
-            issuer: ISSUER.into(),
-            token_audiences: audiences,
-            access: Arc::new(AccessIndex::new(Policies::published())),
-            caller_verifier: None,
-            kubelet: None,
-        };
-        let parts = Parts {
-            config,
-            published: Published::new(api::Catalog::new(36).expect("a minor")).expect("kinds"),
-            store: engine.cluster("test").await.expect("a cluster"),
-            issuer,
-            clock: Arc::new(SystemClock),
-            tasks: runtime.tasks.clone(),
-            stop: runtime.stop.clone(),
-        };
-        let server = ApiServer::start(parts).await.expect("an API server");
-        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let until = (&runtime.tasks, &runtime.stop);
+        let (engine, server, admin) = plane::start(SimDisk::default(), Arc::new(SystemClock), until, |_| {}).await;
         let authority = CertificateAuthority::generate("test", SystemClock.now()).expect("an authority");
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut world = Self { address, authority, admin, runtime, listening: None, server, engine, _directory: directory };
+        let mut world = Self { address, authority, admin, runtime, listening: None, server, engine };
         world.listen().await;
         world
     }
@@ -121,7 +92,7 @@ impl World {
             self.admin.create(Resource::new("rbac.authorization.k8s.io", "v1", plural), "", doc).await.expect("granted");
         }
         let asked = Call::new(Verb::Create, Resource::new("", "v1", "serviceaccounts").gvr(), "default", "robot");
-        let asked = asked.subresource("token").body(json!({"spec": {"audiences": [AUDIENCE]}}));
+        let asked = asked.subresource("token").body(json!({"spec": {"audiences": [plane::AUDIENCE]}}));
         let token = match self.admin.call(asked).await.expect("a token").body {
             ReplyBody::Doc(doc) => doc["status"]["token"].as_str().expect("a token").to_owned(),
             other => panic!("{other:?}"),

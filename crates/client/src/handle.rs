@@ -96,8 +96,29 @@ impl Client {
         subresource: &str,
         patch: Doc,
     ) -> Result<Arc<Object>> {
-        let mut call = Call::new(Verb::Patch, resource.into(), namespace, name).subresource(subresource);
-        call.body = Body::Patch(PatchKind::Merge, patch);
+        self.patched(PatchKind::Merge, Call::new(Verb::Patch, resource.into(), namespace, name).subresource(subresource), patch)
+            .await
+    }
+
+    /// As [`Client::patch`], a strategic merge patch.
+    pub async fn patch_strategic(
+        &self,
+        resource: impl Into<Gvr>,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        patch: Doc,
+    ) -> Result<Arc<Object>> {
+        self.patched(
+            PatchKind::Strategic,
+            Call::new(Verb::Patch, resource.into(), namespace, name).subresource(subresource),
+            patch,
+        )
+        .await
+    }
+
+    async fn patched(&self, kind: PatchKind, mut call: Call, patch: Doc) -> Result<Arc<Object>> {
+        call.body = Body::Patch(kind, patch);
         self.object(call).await
     }
 

@@ -24,5 +24,5 @@ pub use records::{
     INTERFACE_LABEL, NETWORK_ACLS, NETWORK_INTERFACES, PRIVATE_ADDRESSES, REGIONS, ROUTE_TABLES, SECURITY_GROUPS, SUBNET_LABEL,
     SUBNETS, VPCS, records,
 };
-pub use service::Ec2;
+pub use service::service;
 pub use zones::{Region, zone_id};

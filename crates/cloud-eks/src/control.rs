@@ -13,8 +13,8 @@ use aws_service::records::ensure;
 use aws_service::{Arn, SharedRandom, names};
 use client::{Client, DeleteOptions, Options, Resource};
 use meta::time::SharedClock;
-use meta::{Doc, Reason, Status};
-use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime};
+use meta::{Doc, Status};
+use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime, gone_is_done, release};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -149,10 +149,7 @@ impl ClusterControl {
     }
 
     async fn delete(&self, resource: Resource, namespace: &str, name: &str) -> Result<(), Error> {
-        match self.client.delete(resource, namespace, name, DeleteOptions::default()).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
+        gone_is_done(self.client.delete(resource, namespace, name, DeleteOptions::default()).await)
     }
 
     /// Writes only over the record that was looked at: a cluster made anew under this name is another one.
@@ -167,15 +164,8 @@ impl ClusterControl {
 
     async fn release(&self, cluster: &Doc) -> Result<(), Error> {
         let metadata = &cluster["metadata"];
-        let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
-        let rest: Vec<&Doc> = finalizers.filter(|finalizer| **finalizer != CLUSTER_FINALIZER).collect();
-        let patch = json!({"metadata": {
-            "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": rest,
-        }});
-        match self.client.patch(CLUSTERS, text(&metadata["namespace"]), text(&metadata["name"]), "", patch).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
+        let patch = release(cluster, CLUSTER_FINALIZER);
+        gone_is_done(self.client.patch(CLUSTERS, text(&metadata["namespace"]), text(&metadata["name"]), "", patch).await)
     }
 }
 

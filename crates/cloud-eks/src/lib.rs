@@ -25,6 +25,6 @@ pub use access_policies::ACCESS_POLICIES;
 pub use control::{ClusterControl, ReadyProbe};
 pub use nodegroups::{ClusterNodes, Hear, NodeView, NodegroupControl, NodegroupStatus};
 pub use records::{ACCESS_ENTRIES, CLUSTER_LABEL, CLUSTERS, CONTROL_PLANES, NODEGROUP_LABEL, NODEGROUPS, UPDATES, records};
-pub use service::{Config, Eks};
+pub use service::{Config, service};
 pub use states::{ClusterStatus, ControlPlanePhase};
 pub use versions::{DEFAULT_VERSION, VERSIONS, Version};

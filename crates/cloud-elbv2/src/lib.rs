@@ -25,6 +25,6 @@ pub use records::{
     AGENT_FINALIZER, INSTANCES, LISTENERS, LOAD_BALANCER_FINALIZER, LOAD_BALANCER_LABEL, LOAD_BALANCERS, LOOPBACK_ADDRESSES,
     NAMES, NETWORK_INTERFACES, STACK_LABEL, TARGET_GROUPS, records,
 };
-pub use service::Elbv2;
+pub use service::service;
 pub use stacks::{Change as StackChange, Removal, Stack, StackGroup, StackListener, Stacks};
 pub use target_groups::TargetGroupControl;

@@ -12,4 +12,4 @@ mod service;
 
 pub use bootstrap::{Bootstrap, Credentials, bootstrap};
 pub use records::{ACCESS_KEYS, ACCOUNTS, INSTANCE_PROFILES, MANAGED_NAMESPACE, POLICIES, ROLES, USERS, records};
-pub use service::Iam;
+pub use service::service;

@@ -16,4 +16,4 @@ pub use credentials::CredentialVerifier;
 pub use instances::{InstanceSessions, TemporaryCredentials};
 pub use records::{SEALING_KEYS, records};
 pub use sealing::{SealingKeys, bootstrap};
-pub use service::Sts;
+pub use service::service;

@@ -1,11 +1,12 @@
 //! A query in, an answer out, purely.
 
-use crate::draft::{Draft, Transport};
+use crate::draft::Draft;
 use crate::names::{Asked, Place, place};
 use crate::zone::{Found, Target, Zone};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use serve::dns::Transport;
 use std::collections::HashSet;
 use std::net::IpAddr;
 

@@ -1,17 +1,11 @@
 //! A reply on its way: what every answer begins with, and how it is made to fit.
 
 use hickory_proto::op::{Edns, Message, MessageType, Metadata, ResponseCode};
+use serve::dns::Transport;
 
 /// What a datagram may hold unless the client says more, and what this one takes at most (dnsflagday.net, 2020).
 const PLAIN_BYTES: u16 = 512;
 const LARGEST_DATAGRAM: u16 = 1232;
-
-/// How a query came, and how its answer goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    Datagram,
-    Stream,
-}
 
 #[derive(Clone, Debug)]
 pub struct Draft {

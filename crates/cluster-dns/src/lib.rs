@@ -13,7 +13,7 @@ mod upstream;
 mod zone;
 
 pub use answer::{Outcome, answer};
-pub use draft::{Draft, Transport};
+pub use draft::Draft;
 pub use records::{Endpoint, Port, Service, Slice};
 pub use server::{Config, start};
 pub use zone::{Found, SharedZone, Target, Zone};

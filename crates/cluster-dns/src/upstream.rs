@@ -1,10 +1,10 @@
 //! Asks the resolver of the VPC, over one socket for all that is under way.
 
-use crate::draft::Transport;
 use meta::time::SharedClock;
 use node_os::netns::NetNs;
 use parking_lot::Mutex;
 use reconcile::Runtime;
+use serve::dns::{Transport, framed};
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -95,8 +95,7 @@ impl Upstream {
 
     async fn by_stream(&self, server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
         let mut stream = self.namespace.connect_tcp(server).await?;
-        let length = u16::try_from(query.len()).map_err(io::Error::other)?;
-        stream.write_all(&[&length.to_be_bytes()[..], query].concat()).await?;
+        stream.write_all(&framed(query)?).await?;
         let mut reply = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut reply).await?;
         if reply.len() < HEADER_BYTES || reply[..2] != query[..2] {

@@ -19,7 +19,7 @@ use agent::{Agent, Network};
 use apiserver::Published;
 use auth::access::{AccessIndex, Policies};
 use auth::service_account::SigningKey;
-use aws_service::{Endpoint, Limits, Service as AwsService, SharedRandom, SystemRandom};
+use aws_service::{Endpoint, Limits, SharedRandom, SystemRandom};
 use aws_wire::token::Hosts;
 use client::Client;
 use cloud_sts::{CredentialVerifier, InstanceSessions, SealingKeys};
@@ -405,12 +405,12 @@ fn aws_endpoint(
     let keys = Arc::new(SealingKeys::new(as_user("system:cloud:sts"), &config.account));
     let region = cloud_ec2::Region { name: config.region.clone(), zones: config.zones.clone() };
     let missing = || "a service's model is not built in".to_owned();
-    let services: Vec<Arc<dyn AwsService>> = vec![
-        Arc::new(cloud_sts::Sts::new(as_user("system:cloud:sts"), keys.clone(), random.clone()).ok_or_else(missing)?),
-        Arc::new(cloud_iam::Iam::new(as_user("system:cloud:iam")).ok_or_else(missing)?),
-        Arc::new(cloud_ec2::Ec2::new(as_user("system:cloud:ec2"), region, random.clone()).ok_or_else(missing)?),
-        Arc::new(cloud_eks::Eks::new(as_user("system:cloud:eks"), random.clone()).ok_or_else(missing)?),
-        Arc::new(cloud_elbv2::Elbv2::new(as_user("system:cloud:elbv2"), HOST, random.clone()).ok_or_else(missing)?),
+    let services = vec![
+        cloud_sts::service(as_user("system:cloud:sts"), keys.clone(), random.clone()).ok_or_else(missing)?,
+        cloud_iam::service(as_user("system:cloud:iam")).ok_or_else(missing)?,
+        cloud_ec2::service(as_user("system:cloud:ec2"), region, random.clone()).ok_or_else(missing)?,
+        cloud_eks::service(as_user("system:cloud:eks"), random.clone()).ok_or_else(missing)?,
+        cloud_elbv2::service(as_user("system:cloud:elbv2"), HOST, random.clone()).ok_or_else(missing)?,
     ];
     let verifier = CredentialVerifier::new(as_user("system:cloud:sts"), &config.account, keys, clock.clone());
     Endpoint::new(Limits::default(), services, Arc::new(verifier), clock.clone(), random.clone()).map(Arc::new)

@@ -4,8 +4,10 @@ mod controller;
 mod events;
 mod informer;
 mod queue;
+mod release;
 
 pub use controller::{Controller, Error, Next, Runtime};
 pub use events::{EventType, Recorder};
 pub use informer::{Informer, Informers, ObjectChange, ObjectKey};
 pub use queue::Queue;
+pub use release::{gone_is_done, release};

@@ -1,5 +1,10 @@
-//! HTTP/1.1 and HTTP/2 over TLS or plain TCP, told apart by the first byte, with limits on what a client can hold open.
+//! HTTP/1.1 and HTTP/2 over TLS or plain TCP, told apart by the first byte, and DNS, with limits on what a client can hold
+//! open.
 
+mod accept;
+pub mod dns;
+
+use accept::accept;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as _;
@@ -17,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,27 +64,11 @@ impl Server {
     /// Accepts until `stop`; then lets open requests finish.
     pub async fn run(self, handler: Arc<dyn Handler>, tasks: TaskTracker, stop: CancellationToken) {
         let server = Arc::new(Connections { tls: self.tls.map(TlsAcceptor::from), plain: self.plain, handler });
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        loop {
-            let Some(Ok(place)) = stop.run_until_cancelled(places.clone().acquire_owned()).await else { return };
-            let stream = match stop.run_until_cancelled(self.listener.accept()).await {
-                None => return,
-                Some(Ok((stream, _))) => stream,
-                Some(Err(error)) => {
-                    // Out of descriptors: others may close some.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
+        let connection = |stream| {
             let (server, stop) = (server.clone(), stop.clone());
-            tasks.spawn(async move {
-                if let Err(error) = server.connection(stream, stop).await {
-                    tracing::debug!(%error, "connection ended");
-                }
-                drop(place);
-            });
-        }
+            async move { server.connection(stream, stop).await }
+        };
+        accept(self.listener, MAX_CONNECTIONS, &tasks, &stop, connection).await;
     }
 }
 

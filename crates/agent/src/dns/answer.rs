@@ -4,6 +4,7 @@ use super::zone::{Found, Zone, domain};
 use hickory_proto::op::{Edns, Message, MessageType, Metadata, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, PTR, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use serve::dns::Transport;
 use std::net::Ipv4Addr;
 
 /// How long an answer may be kept, as AWS's resolver says.
@@ -13,7 +14,7 @@ const PLAIN_BYTES: usize = 512;
 const LARGEST_BYTES: u16 = 1232;
 
 /// None for what is no query: it is better not to answer than to be made to answer an answer.
-pub fn answer(zone: &Zone, query: &[u8], datagram: bool) -> Option<Vec<u8>> {
+pub fn answer(zone: &Zone, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
     let request = Message::from_vec(query).ok()?;
     if request.metadata.message_type != MessageType::Query {
         return None;
@@ -30,7 +31,7 @@ pub fn answer(zone: &Zone, query: &[u8], datagram: bool) -> Option<Vec<u8>> {
     }
     fill(zone, &request, &mut reply);
     let bytes = reply.to_vec().ok()?;
-    if datagram && bytes.len() > limit { reply.truncate().to_vec().ok() } else { Some(bytes) }
+    if transport == Transport::Datagram && bytes.len() > limit { reply.truncate().to_vec().ok() } else { Some(bytes) }
 }
 
 fn fill(zone: &Zone, request: &Message, reply: &mut Message) {
@@ -104,7 +105,7 @@ pub mod tests {
     }
 
     fn ask(message: &Message) -> Message {
-        let bytes = answer(&zone("us-east-1"), &message.to_vec().expect("bytes"), true).expect("an answer");
+        let bytes = answer(&zone("us-east-1"), &message.to_vec().expect("bytes"), Transport::Datagram).expect("an answer");
         Message::from_vec(&bytes).expect("a message")
     }
 
@@ -137,11 +138,11 @@ pub mod tests {
     fn what_is_no_question_gets_no_answer() {
         let zone = zone("us-east-1");
         for bytes in [&b""[..], b"nonsense", &[0; 11], &[0xff; 40]] {
-            assert_eq!(answer(&zone, bytes, true), None, "{bytes:?}");
+            assert_eq!(answer(&zone, bytes, Transport::Datagram), None, "{bytes:?}");
         }
         let mut reply = query("example.com", RecordType::A);
         reply.metadata.message_type = MessageType::Response;
-        assert_eq!(answer(&zone, &reply.to_vec().expect("bytes"), true), None);
+        assert_eq!(answer(&zone, &reply.to_vec().expect("bytes"), Transport::Datagram), None);
         let mut update = query("example.com", RecordType::A);
         update.metadata.op_code = OpCode::Update;
         assert_eq!(ask(&update).metadata.response_code, ResponseCode::NotImp);

@@ -3,12 +3,12 @@
 use super::INSTANCES;
 use super::machines::{Launch, Machines};
 use super::node_file::Machine;
-use super::plan::{Step, plan, released, status};
+use super::plan::{FINALIZER, Step, plan, status};
 use super::records::{Records, attached_to};
 use super::states::InstanceState;
 use client::Client;
-use meta::{Doc, Object, Reason, Status};
-use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime};
+use meta::{Doc, Object};
+use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime, gone_is_done, release};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -123,19 +123,8 @@ impl Instances {
 
     async fn release(&self, namespace: &str, name: &str) -> Result<(), Error> {
         let Some(record) = self.client.find(INSTANCES, namespace, name).await? else { return Ok(()) };
-        let record = record.to_doc();
-        let metadata = &record["metadata"];
-        let patch = json!({ "metadata": {
-            "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": released(&record),
-        } });
+        let patch = release(&record.to_doc(), FINALIZER);
         gone_is_done(self.client.patch(INSTANCES, namespace, name, "", patch).await)
-    }
-}
-
-fn gone_is_done<T>(outcome: Result<T, Status>) -> Result<(), Error> {
-    match outcome {
-        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-        _ => Ok(()),
     }
 }
 

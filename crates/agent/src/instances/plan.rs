@@ -61,12 +61,6 @@ pub(super) fn status(record: &Doc, next: InstanceState, message: &str, code: &st
     (!said).then_some(status)
 }
 
-/// The finalizers without the agent's.
-pub(super) fn released(record: &Doc) -> Vec<Doc> {
-    let finalizers = record["metadata"]["finalizers"].as_array().into_iter().flatten();
-    finalizers.filter(|finalizer| **finalizer != FINALIZER).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,10 +117,5 @@ mod tests {
         record["status"] = json!({"state": "running", "message": ""});
         assert_eq!(status(&record, InstanceState::Running, "", ""), None);
         assert_eq!(status(&record, InstanceState::Pending, "x", ""), None);
-    }
-
-    #[test]
-    fn only_the_agents_own_finalizer_is_released() {
-        assert_eq!(released(&record("", false, false, true)), [json!("x")]);
     }
 }

@@ -16,11 +16,11 @@ pub(crate) use simulated::SimulatedVpc;
 use crate::control_plane::CONTROL_PLANES;
 use client::{Client, Resource};
 use fabric::Router;
-use meta::{Doc, Object, Reason};
+use meta::{Doc, Object};
 use node_os::netns::{self, NetNs};
 use parking_lot::Mutex;
 use plan::{Step, plan};
-use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime};
+use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Queue, Runtime, gone_is_done, release};
 use records::{Interface, Records, Wanted, is_asked_for, is_balancers, is_held};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,7 +205,9 @@ impl VpcControl {
         for doc in records.interfaces.iter().filter(free) {
             let mut finalizers = finalizers(doc);
             finalizers.push(FINALIZER.into());
-            self.patch_metadata(doc, json!({"finalizers": finalizers})).await?;
+            let (uid, version) = (&doc["metadata"]["uid"], &doc["metadata"]["resourceVersion"]);
+            let metadata = json!({"uid": uid, "resourceVersion": version, "finalizers": finalizers});
+            self.patch(doc, "", json!({"metadata": metadata})).await?;
         }
         Ok(())
     }
@@ -247,8 +249,7 @@ impl VpcControl {
                 self.patch(doc, "status", patch).await?;
             }
             if is_held(doc) && !is_asked_for(doc, &self.place) && !failed.iter().any(|(name, _)| *name == link) {
-                let rest: Vec<Doc> = finalizers(doc).into_iter().filter(|finalizer| finalizer != FINALIZER).collect();
-                self.patch_metadata(doc, json!({"finalizers": rest})).await?;
+                self.patch(doc, "", release(doc, FINALIZER)).await?;
             }
         }
         Ok(())
@@ -259,18 +260,9 @@ impl VpcControl {
         self.realised.note(doc, ready.map(spot), &self.waiting);
     }
 
-    async fn patch_metadata(&self, doc: &Doc, mut metadata: Doc) -> Result<(), Error> {
-        metadata["uid"] = doc["metadata"]["uid"].clone();
-        metadata["resourceVersion"] = doc["metadata"]["resourceVersion"].clone();
-        self.patch(doc, "", json!({"metadata": metadata})).await
-    }
-
     async fn patch(&self, doc: &Doc, subresource: &str, patch: Doc) -> Result<(), Error> {
         let (namespace, name) = (text(doc, "/metadata/namespace"), text(doc, "/metadata/name"));
-        match self.client.patch(NETWORK_INTERFACES, namespace, name, subresource, patch).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
+        gone_is_done(self.client.patch(NETWORK_INTERFACES, namespace, name, subresource, patch).await)
     }
 }
 

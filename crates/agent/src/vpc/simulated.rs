@@ -4,8 +4,8 @@
 use super::records::{is_asked_for, is_balancers};
 use super::{NETWORK_INTERFACES, Place, Realised, Spot, addresses};
 use client::Client;
-use meta::{Doc, Reason};
-use reconcile::{Controller, Error, Informer, Informers, Next, ObjectKey, Queue, Runtime};
+use meta::Doc;
+use reconcile::{Controller, Error, Informer, Informers, Next, ObjectKey, Queue, Runtime, gone_is_done};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -40,10 +40,7 @@ impl SimulatedVpc {
             return Ok(());
         }
         let patch = json!({"metadata": {"uid": interface["metadata"]["uid"]}, "status": {"realised": ready}});
-        match self.client.patch(NETWORK_INTERFACES, &key.namespace, &key.name, "status", patch).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
+        gone_is_done(self.client.patch(NETWORK_INTERFACES, &key.namespace, &key.name, "status", patch).await)
     }
 }
 

@@ -13,6 +13,8 @@ mod lists;
 #[path = "../../../api/tests/kinds/minimal.rs"]
 mod minimal;
 mod nodes;
+#[path = "../plane/mod.rs"]
+mod plane;
 mod pods;
 mod promises;
 mod reviews;

@@ -1,6 +1,7 @@
 //! Service account tokens: what they prove, and when they stop proving it.
 
-use crate::world::{ACCOUNTS, AUDIENCE, Http, NS, PODS, World};
+use crate::plane::{AUDIENCE, ISSUER};
+use crate::world::{ACCOUNTS, Http, NS, PODS, World};
 use auth::service_account::{Issuer, SigningKey, Subject};
 use client::{Call, DeleteOptions, Reply, ReplyBody, Verb};
 use meta::{Clock, Doc, Status};
@@ -60,7 +61,7 @@ async fn a_token_is_an_identity() {
     let jwks = admin.get("/openid/v1/jwks").await.doc();
     assert_eq!(jwks["keys"][0]["alg"], "RS256");
     let discovery = admin.get("/.well-known/openid-configuration").await.doc();
-    assert_eq!(discovery["issuer"], crate::world::ISSUER);
+    assert_eq!(discovery["issuer"], ISSUER);
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn strangers_tokens_prove_nothing() {
     let world = with_account().await;
     let key = Arc::new(SigningKey::generate().expect("a key"));
     let subject = Subject { namespace: NS.into(), expiration_seconds: 3600, ..Subject::default() };
-    for url in [crate::world::ISSUER, "https://elsewhere.example"] {
+    for url in [ISSUER, "https://elsewhere.example"] {
         let stranger = Issuer::new(url, key.clone(), vec![AUDIENCE.into()]);
         let forged = stranger.sign(&subject, "jti", world.clock.now()).expect("signed").token;
         assert!(!is_good(&world, &forged).await, "{url}");

@@ -35,15 +35,8 @@ impl Verifier for OneKey {
     }
 }
 
-struct Eks(Vec<OperationEntry>);
-
-impl Service for Eks {
-    fn model(&self) -> &'static Model {
-        Model::load("eks").expect("a built-in model")
-    }
-    fn operations(&self) -> &[OperationEntry] {
-        &self.0
-    }
+fn eks(operations: Vec<OperationEntry>) -> Service {
+    Service { model: Model::load("eks").expect("a built-in model"), operations }
 }
 
 async fn list(_: Arc<()>, request: Request) -> Outcome {
@@ -60,7 +53,7 @@ fn endpoint(policy: &'static str, limits: Limits) -> Endpoint {
         OperationEntry::new(&Arc::new(()), "ListClusters", any, list),
         OperationEntry::new(&Arc::new(()), "DescribeCluster", any, describe),
     ];
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Eks(operations))];
+    let services = vec![eks(operations)];
     Endpoint::new(limits, services, Arc::new(OneKey { policy }), Arc::new(SystemClock), Arc::new(SystemRandom))
         .expect("a valid list")
 }
@@ -134,6 +127,6 @@ fn a_list_with_a_mistake_is_refused() {
         (vec![entry("ListClusters"), entry("ListClusters")], "service eks lists ListClusters twice"),
         (vec![entry("ListEverything")], "service eks has no operation ListEverything"),
     ] {
-        assert_eq!(register(Arc::new(Eks(operations))).err().as_deref(), Some(problem));
+        assert_eq!(register(eks(operations)).err().as_deref(), Some(problem));
     }
 }

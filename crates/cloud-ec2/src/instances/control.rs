@@ -6,9 +6,9 @@ use crate::records::{INSTANCE_FINALIZER, INSTANCE_LABEL, INSTANCES, NETWORK_INTE
 use aws_service::records::ensure;
 use aws_service::{SharedRandom, ids};
 use client::{Client, DeleteOptions, Options, Resource};
+use meta::Doc;
 use meta::time::SharedClock;
-use meta::{Doc, Reason, Status};
-use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime};
+use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime, gone_is_done, release};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,11 +77,7 @@ impl InstanceControl {
             Step::Delete => self.delete(INSTANCES, namespace, name).await,
             Step::Wait(_) => Ok(()),
             Step::Release => {
-                let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
-                let rest: Vec<&Doc> = finalizers.filter(|finalizer| **finalizer != INSTANCE_FINALIZER).collect();
-                let patch = json!({"metadata": {
-                    "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": rest,
-                }});
+                let patch = release(&seen.instance, INSTANCE_FINALIZER);
                 gone_is_done(self.client.patch(INSTANCES, namespace, name, "", patch).await)
             }
         }
@@ -134,13 +130,6 @@ impl InstanceControl {
 
     async fn delete(&self, resource: Resource, namespace: &str, name: &str) -> Result<(), Error> {
         gone_is_done(self.client.delete(resource, namespace, name, DeleteOptions::default()).await)
-    }
-}
-
-fn gone_is_done<T>(outcome: Result<T, Status>) -> Result<(), Error> {
-    match outcome {
-        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use aws_service::{Failure, Random, Request, SharedRandom};
 use aws_wire::InstanceType;
 use client::Client;
 use meta::{Doc, Reason, Status};
-use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime};
+use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime, gone_is_done, release};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -85,12 +85,7 @@ impl InterfaceControl {
                 self.patch(interface, "", json!({"metadata": metadata, "spec": {"releasing": null}})).await
             }
             Step::Project => project(&self.client, namespace, name).await.map(drop).map_err(Error::from),
-            Step::Release => {
-                let finalizers = interface["metadata"]["finalizers"].as_array().into_iter().flatten();
-                let rest: Vec<&Doc> = finalizers.filter(|finalizer| **finalizer != ADDRESSES_FINALIZER).collect();
-                let metadata = json!({"resourceVersion": interface["metadata"]["resourceVersion"], "finalizers": rest});
-                self.patch(interface, "", json!({"metadata": metadata})).await
-            }
+            Step::Release => self.patch(interface, "", release(interface, ADDRESSES_FINALIZER)).await,
         }
     }
 
@@ -120,10 +115,7 @@ impl InterfaceControl {
         let metadata = &interface["metadata"];
         patch["metadata"]["uid"] = metadata["uid"].clone();
         let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
-        match self.client.patch(NETWORK_INTERFACES, namespace, name, subresource, patch).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
+        gone_is_done(self.client.patch(NETWORK_INTERFACES, namespace, name, subresource, patch).await)
     }
 }
 

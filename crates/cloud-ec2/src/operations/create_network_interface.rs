@@ -9,7 +9,8 @@ use crate::service::Cx;
 use aws_service::{Failure, Outcome, Request, ids};
 use aws_wire::AwsError;
 use client::DeleteOptions;
-use meta::{Doc, Reason};
+use meta::Doc;
+use reconcile::gone_is_done;
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -127,8 +128,5 @@ fn chosen(request: &Request) -> Result<Vec<Ipv4Addr>, AwsError> {
 }
 
 async fn delete(cx: &Cx, request: &Request, id: &str) -> Result<(), Failure> {
-    match cx.client.delete(NETWORK_INTERFACES, &request.namespace(), id, DeleteOptions::default()).await {
-        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-        _ => Ok(()),
-    }
+    gone_is_done(cx.client.delete(NETWORK_INTERFACES, &request.namespace(), id, DeleteOptions::default()).await)
 }

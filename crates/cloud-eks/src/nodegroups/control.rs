@@ -19,7 +19,7 @@ use aws_service::{Arn, SharedRandom, ids, names};
 use client::{Client, DeleteOptions, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, Object, Reason, Status, Time};
-use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime};
+use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime, gone_is_done, release};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -186,12 +186,12 @@ impl NodegroupControl {
             Step::Terminate(instance) => self.terminate(namespace, &instance).await?,
             Step::DeleteNode(node) => {
                 if let Some(view) = view {
-                    gone_is_done(view.client.delete(NODES, "", &node, DeleteOptions::default()).await)?;
+                    gone_is_done::<_, Error>(view.client.delete(NODES, "", &node, DeleteOptions::default()).await)?;
                 }
             }
             Step::PatchNode { name, patch } => {
                 if let Some(view) = view {
-                    gone_is_done(view.client.patch(NODES, "", &name, "", patch).await)?;
+                    gone_is_done::<_, Error>(view.client.patch(NODES, "", &name, "", patch).await)?;
                 }
             }
             Step::Status(status) => self.status(group, status).await?,
@@ -201,7 +201,7 @@ impl NodegroupControl {
             Step::FinishUpdate { name, errors } => {
                 let phase = if errors.is_empty() { "Successful" } else { "Failed" };
                 let patch = json!({"status": {"phase": phase, "errors": errors}});
-                gone_is_done(self.client.patch(UPDATES, namespace, &name, "status", patch).await)?;
+                gone_is_done::<_, Error>(self.client.patch(UPDATES, namespace, &name, "status", patch).await)?;
             }
             Step::DeleteEntry => {
                 if let Some(cluster) = self.cluster_of(group, namespace).await? {
@@ -256,7 +256,7 @@ impl NodegroupControl {
         let since = super::annotation(record, DRAINING_ANNOTATION).and_then(Time::parse);
         if since.is_none() {
             let patch = json!({"metadata": {"annotations": {DRAINING_ANNOTATION: seen.now.to_string()}}});
-            gone_is_done(self.client.patch(INSTANCES, namespace, instance, "", patch).await)?;
+            gone_is_done::<_, Error>(self.client.patch(INSTANCES, namespace, instance, "", patch).await)?;
         }
         let patient = seen.now.seconds_since(since.unwrap_or(seen.now)) < DRAIN_SECONDS;
         let found = seen.nodes.as_ref().and_then(|nodes| node::of(nodes, record));
@@ -295,20 +295,8 @@ impl NodegroupControl {
     }
 
     async fn release(&self, group: &Doc) -> Result<(), Error> {
-        let metadata = &group["metadata"];
-        let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
-        let rest: Vec<&Doc> = finalizers.filter(|finalizer| **finalizer != NODEGROUP_FINALIZER).collect();
-        let patch = json!({"metadata": {
-            "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": rest,
-        }});
+        let patch = release(group, NODEGROUP_FINALIZER);
         gone_is_done(self.client.patch(NODEGROUPS, text(group, "/metadata/namespace"), name(group), "", patch).await)
-    }
-}
-
-fn gone_is_done<T>(outcome: Result<T, Status>) -> Result<(), Error> {
-    match outcome {
-        Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-        _ => Ok(()),
     }
 }
 

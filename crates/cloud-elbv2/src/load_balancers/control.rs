@@ -11,8 +11,8 @@ use aws_service::SharedRandom;
 use aws_service::records::ensure;
 use client::{Client, DeleteOptions, Options, Resource};
 use meta::time::SharedClock;
-use meta::{Doc, Reason, Status};
-use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime};
+use meta::{Doc, Status};
+use reconcile::{Controller, Error, Informers, Next, ObjectChange, ObjectKey, Runtime, gone_is_done, release};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ impl LoadBalancerControl {
     async fn status(&self, balancer: &Doc, status: Doc) -> Result<(), Error> {
         let patch = json!({"metadata": {"uid": balancer["metadata"]["uid"]}, "status": status});
         let namespace = text(&balancer["metadata"]["namespace"]);
-        self.settle(self.client.patch(LOAD_BALANCERS, namespace, name_of(balancer), "status", patch).await)
+        gone_is_done(self.client.patch(LOAD_BALANCERS, namespace, name_of(balancer), "status", patch).await)
     }
 
     async fn take_loopback(&self, balancer: &Doc) -> Result<(), Error> {
@@ -96,7 +96,7 @@ impl LoadBalancerControl {
         let spec = json!({"host": self.host, "loopback": address});
         // Without the record's version: a status may have been written since it was read.
         let patch = json!({"metadata": {"uid": balancer["metadata"]["uid"]}, "spec": spec});
-        self.settle(self.client.patch(LOAD_BALANCERS, namespace, name, "", patch).await)
+        gone_is_done(self.client.patch(LOAD_BALANCERS, namespace, name, "", patch).await)
     }
 
     async fn release(&self, balancer: &Doc) -> Result<(), Error> {
@@ -106,28 +106,12 @@ impl LoadBalancerControl {
         if !loopback.is_empty() {
             loopback::give_back(&self.client, &self.host, loopback, name).await?;
         }
-        let finalizers = balancer["metadata"]["finalizers"].as_array().into_iter().flatten();
-        let rest: Vec<&Doc> = finalizers.filter(|finalizer| **finalizer != LOAD_BALANCER_FINALIZER).collect();
-        let metadata = &balancer["metadata"];
-        let patch = json!({"metadata": {
-            "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": rest,
-        }});
-        self.settle(self.client.patch(LOAD_BALANCERS, namespace, name, "", patch).await)
+        let patch = release(balancer, LOAD_BALANCER_FINALIZER);
+        gone_is_done(self.client.patch(LOAD_BALANCERS, namespace, name, "", patch).await)
     }
 
     async fn delete(&self, resource: Resource, namespace: &str, name: &str) -> Result<(), Error> {
-        match self.client.delete(resource, namespace, name, DeleteOptions::default()).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// A record that has gone needs nothing more.
-    fn settle<T>(&self, outcome: Result<T, Status>) -> Result<(), Error> {
-        match outcome {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
+        gone_is_done(self.client.delete(resource, namespace, name, DeleteOptions::default()).await)
     }
 }
 

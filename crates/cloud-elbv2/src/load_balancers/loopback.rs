@@ -3,7 +3,8 @@
 use crate::records::{API_VERSION, LOOPBACK_ADDRESSES};
 use aws_service::records::{ensure, ensure_namespace};
 use client::{Client, DeleteOptions};
-use meta::{Reason, Status};
+use meta::Status;
+use reconcile::gone_is_done;
 use serde_json::json;
 use std::net::Ipv4Addr;
 
@@ -52,10 +53,7 @@ pub async fn give_back(client: &Client, host: &str, address: &str, id: &str) -> 
     if claim.get("/spec/loadBalancer") != *id {
         return Ok(());
     }
-    match client.delete(LOOPBACK_ADDRESSES, namespace, address, DeleteOptions::default()).await {
-        Err(status) if status.reason != Reason::NotFound => Err(status),
-        _ => Ok(()),
-    }
+    gone_is_done(client.delete(LOOPBACK_ADDRESSES, namespace, address, DeleteOptions::default()).await)
 }
 
 #[cfg(test)]

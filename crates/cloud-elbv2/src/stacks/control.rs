@@ -16,6 +16,7 @@ use aws_wire::AwsError;
 use client::{Client, DeleteOptions, Options, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, Reason, Status};
+use reconcile::gone_is_done;
 use serde_json::json;
 
 /// Two rounds make a stack; the others are for what others do meanwhile.
@@ -200,10 +201,7 @@ impl Stacks {
     }
 
     async fn delete(&self, resource: Resource, namespace: &str, record: &Doc) -> Result<(), Status> {
-        match self.client.delete(resource, namespace, name_of(record), DeleteOptions::default()).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status),
-            _ => Ok(()),
-        }
+        gone_is_done(self.client.delete(resource, namespace, name_of(record), DeleteOptions::default()).await)
     }
 }
 

@@ -7,8 +7,8 @@ use crate::claims::{Claim, release};
 use crate::lookup::{is_live, text};
 use crate::records::{LISTENERS, TARGET_GROUP_FINALIZER, TARGET_GROUPS};
 use client::Client;
-use meta::{Doc, Object, Reason};
-use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime};
+use meta::{Doc, Object};
+use reconcile::{Controller, Error, Informer, Informers, Next, ObjectChange, ObjectKey, Runtime, gone_is_done};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -59,10 +59,7 @@ impl Pass {
             let claim = Claim::TargetGroupName(text(&group["spec"]["name"]));
             release(&self.client, &key.namespace, &claim, &key.name).await?;
         }
-        match self.client.patch(TARGET_GROUPS, &key.namespace, &key.name, "", patch).await {
-            Err(status) if status.reason != Reason::NotFound => Err(status.into()),
-            _ => Ok(()),
-        }
+        gone_is_done(self.client.patch(TARGET_GROUPS, &key.namespace, &key.name, "", patch).await)
     }
 }
 

@@ -1,13 +1,15 @@
 //! A node's DNS over real sockets, asked by real resolvers, over a real API server.
 
+#[path = "../../../apiserver/tests/plane/mod.rs"]
+mod plane;
 #[path = "../../../node-os/tests/sandbox/mod.rs"]
 mod sandbox;
 mod world;
 
-use cluster_dns::Transport;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use serde_json::json;
+use serve::dns::Transport;
 use std::path::Path;
 use world::{NAMESPACES, SERVICES, SLICES, World};
 

@@ -1,11 +1,9 @@
 //! A control plane, the resolver of a VPC and the DNS of one node, all in a network namespace of the test's own.
 
+use crate::plane;
 use agent::dns::Zone as VpcZone;
-use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::{Issuer, SigningKey};
+use apiserver::ApiServer;
 use client::{Client, DeleteOptions, Resource};
-use cluster_dns::Transport;
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use meta::{Doc, SystemClock, User};
@@ -13,14 +11,15 @@ use node_os::link::{LOOPBACK, Links};
 use node_os::netns::NetNs;
 use parking_lot::{Mutex, RwLock};
 use reconcile::{Informers, ObjectChange, ObjectKey, Runtime};
+use serve::dns::{Transport, framed};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use storage::backend::Disk;
-use storage::{Engine, EngineOptions, Keyring};
+use storage::Engine;
+use storage::backend::SimDisk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
@@ -29,7 +28,6 @@ pub const SERVICES: Resource = Resource::new("", "v1", "services");
 pub const SLICES: Resource = Resource::new("discovery.k8s.io", "v1", "endpointslices");
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 100, 0, 10);
 const VPC_RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-const MINOR: u32 = 36;
 /// What the kubelet writes for a pod of namespace `site`.
 const RESOLV_CONF: &str = "search site.svc.cluster.local svc.cluster.local cluster.local ec2.internal\n\
                            nameserver 10.100.0.10\noptions ndots:5\n";
@@ -51,8 +49,8 @@ impl World {
     pub async fn start() -> Self {
         let (runtime, namespace) = (Runtime::new(), NetNs::current().expect("a namespace"));
         let directory = tempfile::tempdir().expect("a directory");
-        let (engine, server) = api_server(&directory, &runtime).await;
-        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let until = (&runtime.tasks, &runtime.stop);
+        let (engine, server, admin) = plane::start(SimDisk::default(), Arc::new(SystemClock), until, |_| {}).await;
         let node = server.client(User::authenticated("system:node:n1", ["system:nodes"]));
         let informers = Informers::new(node, runtime.tasks.clone(), runtime.stop.clone());
         let links = Links::open(&namespace).expect("netlink");
@@ -133,8 +131,7 @@ impl World {
 
     async fn stream(&self, query: &[u8]) -> Vec<u8> {
         let mut stream = self.namespace.connect_tcp(SocketAddr::from((ADDRESS, 53))).await.expect("a connection");
-        let length = u16::try_from(query.len()).expect("a short query").to_be_bytes();
-        stream.write_all(&[&length[..], query].concat()).await.expect("sent");
+        stream.write_all(&framed(query).expect("a short query")).await.expect("sent");
         let mut reply = vec![0; usize::from(stream.read_u16().await.expect("a length"))];
         stream.read_exact(&mut reply).await.expect("a reply");
         reply
@@ -191,34 +188,4 @@ async fn watch_seen(informers: &Informers) -> Arc<Seen> {
         });
     }
     seen
-}
-
-async fn api_server(directory: &tempfile::TempDir, runtime: &Runtime) -> (Engine, Arc<ApiServer>) {
-    let backend = Disk::new(directory.path().join("store")).expect("a store");
-    let engine = Engine::open(Arc::new(backend), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
-    let audiences = vec!["https://kubernetes.default.svc".to_owned()];
-    let issuer = "https://issuer.example";
-    let config = Config {
-        cluster: "test".into(),
-        minor: MINOR,
-        git_version: format!("v1.{MINOR}.0"),
-        service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
-        node_ports: NODE_PORTS,
-        max_object_bytes: MAX_OBJECT_BYTES,
-        issuer: issuer.into(),
-        token_audiences: audiences.clone(),
-        access: Arc::new(AccessIndex::new(Policies::published())),
-        caller_verifier: None,
-        kubelet: None,
-    };
-    let parts = Parts {
-        config,
-        published: Published::new(api::Catalog::new(MINOR).expect("a supported minor")).expect("valid kinds"),
-        store: engine.cluster("test").await.expect("a cluster"),
-        issuer: Arc::new(Issuer::new(issuer, Arc::new(SigningKey::generate().expect("a key")), audiences)),
-        clock: Arc::new(SystemClock),
-        tasks: runtime.tasks.clone(),
-        stop: runtime.stop.clone(),
-    };
-    (engine, ApiServer::start(parts).await.expect("an API server"))
 }

@@ -2,6 +2,8 @@
 //! What lies outside is made up: the factory that would start control planes, and the probe of their endpoints.
 
 mod load_balancers;
+#[path = "../management/mod.rs"]
+mod management;
 mod stacks;
 mod world;
 

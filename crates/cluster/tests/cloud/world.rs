@@ -1,20 +1,17 @@
 //! A management plane in a temporary directory with the cloud services on it.
 
+use crate::management;
 use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint as Served, PlaneNetwork};
-use api::Catalog;
-use apiserver::Published;
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::SigningKey;
-use aws_service::{Endpoint, Limits, Peer, Service, SystemRandom, names};
+use aws_service::{Endpoint, Limits, Peer, SystemRandom, names};
 use aws_wire::sigv4::{Credentials, Scope, presign, sign};
 use aws_wire::{AwsError, HttpReply, HttpRequest, Model, check_output, client::decode_error, decode_output, encode_request};
 use client::{Client, Options, Resource};
-use cloud_ec2::{Ec2, InterfaceControl, Region};
-use cloud_eks::{ClusterControl, Config, Eks, ReadyProbe};
-use cloud_elbv2::{Elbv2, LoadBalancerControl, TargetGroupControl};
-use cloud_iam::{Bootstrap, Iam};
-use cloud_sts::{CredentialVerifier, SealingKeys, Sts};
-use cluster::{ControlPlane, Keys, Plan};
+use cloud_ec2::{InterfaceControl, Region};
+use cloud_eks::{ClusterControl, Config, ReadyProbe};
+use cloud_elbv2::{LoadBalancerControl, TargetGroupControl};
+use cloud_iam::Bootstrap;
+use cloud_sts::{CredentialVerifier, SealingKeys};
+use cluster::ControlPlane;
 use futures::StreamExt as _;
 use meta::time::SharedClock;
 use meta::{Clock as _, SystemClock, User};
@@ -86,41 +83,17 @@ async fn make_credentials(plane: &ControlPlane) -> cloud_iam::Credentials {
     made.expect("the administrator's key")
 }
 
-async fn start_plane(directory: &std::path::Path) -> (ControlPlane, storage::Engine) {
-    let backend = Arc::new(storage::backend::Disk::new(directory).expect("a directory"));
-    let options = storage::EngineOptions::default();
-    let engine = storage::Engine::open(backend, &storage::Keyring::file("keyring"), options).expect("a store");
-    let store = engine.cluster("management").await.expect("a cluster in the store");
-    let clock: SharedClock = Arc::new(SystemClock);
-    let keys = Keys::new(SigningKey::generate().expect("a key"), clock.now()).expect("keys");
-    let records =
-        [cloud_iam::records(), cloud_sts::records(), cloud_ec2::records(), cloud_eks::records(), cloud_elbv2::records()].concat();
-    let published = Published::new(Catalog::management(36, records).expect("tables")).expect("structural schemas");
-    let plan = Plan {
-        name: "management".into(),
-        published,
-        store,
-        service_cidr: None,
-        issuer: "https://oidc.example".into(),
-        access: Arc::new(AccessIndex::new(Policies::published())),
-        caller_verifier: None,
-        dialer: None,
-        clock,
-    };
-    (ControlPlane::start(plan, &keys).await.expect("a management plane"), engine)
-}
-
 fn make_endpoint(plane: &ControlPlane) -> Endpoint {
     let clock: SharedClock = Arc::new(SystemClock);
     let random = Arc::new(SystemRandom);
     let sts_client = user(plane, "system:cloud:sts");
     let keys = Arc::new(SealingKeys::new(sts_client.clone(), ACCOUNT));
-    let services: Vec<Arc<dyn Service>> = vec![
-        Arc::new(Sts::new(sts_client.clone(), keys.clone(), random.clone()).expect("a model")),
-        Arc::new(Iam::new(user(plane, "system:cloud:iam")).expect("a model")),
-        Arc::new(Ec2::new(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model")),
-        Arc::new(Eks::new(user(plane, "system:cloud:eks"), random.clone()).expect("a model")),
-        Arc::new(Elbv2::new(user(plane, "system:cloud:elbv2"), HOST, random.clone()).expect("a model")),
+    let services = vec![
+        cloud_sts::service(sts_client.clone(), keys.clone(), random.clone()).expect("a model"),
+        cloud_iam::service(user(plane, "system:cloud:iam")).expect("a model"),
+        cloud_ec2::service(user(plane, "system:cloud:ec2"), Region::unconfigured(REGION), random.clone()).expect("a model"),
+        cloud_eks::service(user(plane, "system:cloud:eks"), random.clone()).expect("a model"),
+        cloud_elbv2::service(user(plane, "system:cloud:elbv2"), HOST, random.clone()).expect("a model"),
     ];
     let verifier = Arc::new(CredentialVerifier::new(sts_client, ACCOUNT, keys, clock.clone()));
     Endpoint::new(Limits::default(), services, verifier, clock, random).expect("valid lists")
@@ -137,7 +110,7 @@ impl World {
 
     async fn start_with(machines: Machines) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let (plane, engine) = start_plane(directory.path()).await;
+        let (plane, engine) = management::start(directory.path()).await;
         let credentials = make_credentials(&plane).await;
         let endpoint = Arc::new(make_endpoint(&plane));
         let machines = Arc::new(machines);

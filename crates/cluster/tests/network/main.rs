@@ -1,6 +1,8 @@
 //! VPCs on a real kernel: what the agent makes of records, mends and takes away.
 
 mod balancing;
+#[path = "../management/mod.rs"]
+mod management;
 #[path = "../../../node-os/tests/sandbox/mod.rs"]
 mod sandbox;
 mod world;

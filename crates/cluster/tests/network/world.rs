@@ -1,15 +1,11 @@
 //! A management plane and an agent that makes VPCs on a real kernel. What control planes and the AWS endpoint do inside is
 //! stood in for: here it matters where they are.
 
+use crate::management;
 use agent::{Agent, ControlPlaneFactory, ControlPlaneSpec, Endpoint, Network, PlaneNetwork, VpcServices};
-use api::Catalog;
-use apiserver::Published;
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::SigningKey;
 use client::{Client, DeleteOptions, Options, Resource};
-use cluster::{ControlPlane, Keys, Plan};
+use cluster::ControlPlane;
 use futures::StreamExt as _;
-use meta::time::SharedClock;
 use meta::{Doc, SystemClock, User};
 use reconcile::{Informers, Runtime};
 use serde_json::json;
@@ -99,24 +95,7 @@ impl Running {
 impl World {
     pub async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let backend = Arc::new(storage::backend::Disk::new(directory.path()).expect("a directory"));
-        let options = storage::EngineOptions::default();
-        let engine = storage::Engine::open(backend, &storage::Keyring::file("keyring"), options).expect("a store");
-        let clock: SharedClock = Arc::new(SystemClock);
-        let keys = Keys::new(SigningKey::generate().expect("a key"), clock.now()).expect("keys");
-        let records = [cloud_ec2::records(), cloud_eks::records(), cloud_elbv2::records()].concat();
-        let plan = Plan {
-            name: "management".into(),
-            published: Published::new(Catalog::management(36, records).expect("tables")).expect("structural schemas"),
-            store: engine.cluster("management").await.expect("a cluster in the store"),
-            service_cidr: None,
-            issuer: "https://oidc.example".into(),
-            access: Arc::new(AccessIndex::new(Policies::published())),
-            caller_verifier: None,
-            dialer: None,
-            clock,
-        };
-        let plane = ControlPlane::start(plan, &keys).await.expect("a management plane");
+        let (plane, engine) = management::start(directory.path()).await;
         let admin = plane.server.client(User::authenticated("test", [meta::user::MASTERS]));
         let namespaces = Resource::new("", "v1", "namespaces");
         admin.create(namespaces, "", json!({"metadata": {"name": NAMESPACE}})).await.expect("a namespace");

@@ -2,7 +2,7 @@
 
 use super::revision::{Revision, Update, data_of, document, sort, update};
 use crate::context::Cx;
-use crate::workloads::{Claimant, Kind, claim};
+use crate::workloads::{Claimant, Kind};
 use client::{Client, DeleteOptions, Preconditions, Resource};
 use meta::{Doc, LabelSelector, Object, Reason, Status};
 use reconcile::{Error, Informer};
@@ -70,11 +70,10 @@ impl History {
     async fn claimed(&self, set: &Object, selector: &LabelSelector) -> Result<Vec<Revision>, Error> {
         let mut candidates = self.informer.indexed(BY_SET, &set.meta.uid);
         candidates.extend(self.informer.indexed(BY_SET, &set.meta.namespace));
-        let claims = claim(&set.meta, selector, candidates);
-        let claimant = Claimant { client: &self.client, owner: set, kind: self.kind, dependents: REVISIONS };
-        let claimed = claimant.carry_out(claims).await?;
-        self.wait(claimed.revision).await;
-        let mut revisions: Vec<Revision> = claimed.owned.into_iter().map(Revision::of).collect();
+        let (client, cache, stop) = (&self.client, &*self.informer, &self.stop);
+        let claimant = Claimant { client, owner: set, kind: self.kind, dependents: REVISIONS, cache, stop };
+        let claimed = claimant.claim(selector, candidates).await?;
+        let mut revisions: Vec<Revision> = claimed.into_iter().map(Revision::of).collect();
         sort(&mut revisions);
         Ok(revisions)
     }

@@ -9,7 +9,7 @@ mod zone;
 
 use crate::context::Cx;
 use crate::job;
-use crate::workloads::{Events, Kind};
+use crate::workloads::{Events, Kind, StatusWriter};
 use client::{Client, DeleteOptions, Preconditions, Propagation, Resource};
 use due::Timetable;
 use meta::cron::Schedule;
@@ -39,6 +39,7 @@ pub(crate) fn start(cx: &Cx) {
     let pass = Arc::new(Pass {
         client: cx.client(NAME),
         events: Events::new(cx, NAME, KIND),
+        status: StatusWriter::new(cx, NAME, KIND.resource),
         crons: crons.clone(),
         jobs: jobs.clone(),
         clock: clock.clone(),
@@ -84,6 +85,7 @@ fn wait_after_change(change: &ObjectChange, clock: &SharedClock) -> Option<Durat
 struct Pass {
     client: Client,
     events: Events,
+    status: StatusWriter,
     crons: Arc<Informer>,
     jobs: Arc<Informer>,
     clock: SharedClock,
@@ -169,10 +171,6 @@ impl Pass {
     async fn write_status(&self, cron: &Arc<Object>, status: &CronStatus) -> Result<Arc<Object>, Status> {
         let mut doc = cron.to_doc();
         doc["status"] = status.to_doc();
-        // The role allows no patch. The document carries the resourceVersion it was read at.
-        let meta = &cron.meta;
-        let updated = self.client.update_subresource(KIND.resource, &meta.namespace, &meta.name, "status", doc).await?;
-        self.stop.run_until_cancelled(self.crons.reached(updated.revision)).await;
-        Ok(updated)
+        self.status.write(cron, doc).await
     }
 }

@@ -16,13 +16,13 @@ mod tests;
 use crate::context::{Cx, NODES};
 use crate::controller_revisions::{HASH_LABEL, History, Past};
 use crate::workloads::{
-    Claimant, Events, Expectations, Kind, Owners, PODS, Phase, Pod, PodControl, Pods, claim, pod_from_template, slow_start,
+    Claimant, Events, Expectations, Kind, Owners, PODS, Phase, Pod, PodControl, Pods, StatusWriter, pod_from_template,
+    selector_of,
 };
 use client::Resource;
 use failed_pods::FailedPods;
-use futures::future::join_all;
 use meta::time::SharedClock;
-use meta::{Doc, LabelSelector, Object, Reason, Status, Time};
+use meta::{LabelSelector, Object, Time};
 use nodes::Nodes;
 use plan::{Seen, Step, plan};
 use reconcile::{Controller, Error, Informer, Next, ObjectKey};
@@ -49,6 +49,7 @@ pub(crate) fn start(cx: &Cx) {
     let revisions = history.informer.clone();
     let pass = Arc::new(Pass {
         control,
+        status: StatusWriter::new(cx, NAME, KIND.resource),
         history,
         sets: sets.clone(),
         nodes: Nodes::follow(&nodes),
@@ -73,12 +74,13 @@ pub(crate) fn start(cx: &Cx) {
 }
 
 fn selector(set: &Object) -> Option<LabelSelector> {
-    // One that cannot be read selects nothing; one that selects everything is refused, as upstream does.
-    LabelSelector::from_doc(&set.get("/spec/selector")).ok().flatten().filter(|selector| !selector.is_empty())
+    // One that selects everything is refused, as upstream does.
+    selector_of(set).filter(|selector| !selector.is_empty())
 }
 
 struct Pass {
     control: PodControl,
+    status: StatusWriter,
     history: History,
     sets: Arc<Informer>,
     nodes: Nodes,
@@ -95,9 +97,10 @@ impl Pass {
             return Ok(Next::OnChange);
         };
         let set = Set::new(set);
-        let pods = self.claim(&set, &selector).await?;
+        let pods = self.claimant(&set.object).claim(&selector, self.pods.claimable(&set.object)).await?;
         let Some(past) = self.history.of(&set.object, &set.doc, &selector).await? else {
-            return self.count_collision(&set).await;
+            self.status.count_collision(&set.object, &set.doc).await?;
+            return Ok(Next::OnChange);
         };
         let now = self.clock.now();
         let mut seen = self.observe(set, pods, past, now);
@@ -115,22 +118,9 @@ impl Pass {
         Seen { set, nodes: self.nodes.all(), pods, past, waits, settled: true }
     }
 
-    async fn claim(&self, set: &Set, selector: &LabelSelector) -> Result<Vec<Arc<Pod>>, Error> {
-        let claims = claim(&set.object.meta, selector, self.pods.claimable(&set.object));
-        let claimant = Claimant { client: &self.control.client, owner: &set.object, kind: KIND, dependents: PODS };
-        let claimed = claimant.carry_out(claims).await?;
-        let mut written = Expectations::default();
-        written.written(claimed.revision);
-        written.met(&self.pods.informer, &self.stop).await;
-        Ok(claimed.owned)
-    }
-
-    /// Another template has the same hash: the next name takes the count of such accidents in.
-    async fn count_collision(&self, set: &Set) -> Result<Next, Error> {
-        let mut status = set.doc["status"].clone();
-        status["collisionCount"] = (status["collisionCount"].as_i64().unwrap_or(0) + 1).into();
-        self.write_status(set, status).await?;
-        Ok(Next::OnChange)
+    fn claimant<'a>(&'a self, owner: &'a Object) -> Claimant<'a> {
+        let (cache, stop) = (&self.pods.informer, &self.stop);
+        Claimant { client: &self.control.client, owner, kind: KIND, dependents: PODS, cache, stop }
     }
 
     /// Makes and deletes pods, and waits until the cache shows it.
@@ -143,8 +133,11 @@ impl Pass {
                     self.failed.replaced(failure_key(set, node), self.clock.now());
                     Ok(())
                 }
-                Step::Create(templates) => self.create(set, templates, &mut done).await,
-                Step::Delete(pods) => self.delete(set, pods, &mut done).await,
+                Step::Create(templates) => {
+                    let pod = |at: usize| pod_from_template(&templates[at], &set.object, KIND);
+                    self.control.create_all(&set.object, templates.len(), pod, &mut done).await
+                }
+                Step::Delete(pods) => self.control.delete_all(&set.object, pods, &mut done).await,
                 _ => Ok(()),
             };
             outcome = outcome.and(taken);
@@ -163,46 +156,13 @@ impl Pass {
                         self.history.delete(&revision).await?;
                     }
                 }
-                Step::Status(status) => self.write_status(set, status).await?,
+                Step::Status(status) => self.status.replace(&set.object, &set.doc, status).await?,
                 Step::Again(seconds) => next = Some(next.unwrap_or(seconds).min(seconds)),
                 Step::Failed(_) | Step::Create(_) | Step::Delete(_) => {}
             }
         }
         let delay = |seconds: i64| Next::After(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
         Ok(next.map_or(Next::OnChange, delay))
-    }
-
-    async fn create(&self, set: &Set, templates: &[Doc], done: &mut Expectations) -> Result<(), Status> {
-        let create = |at: usize| self.control.create(&set.object, pod_from_template(&templates[at], &set.object, KIND));
-        let (created, failed) = slow_start(templates.len(), create).await;
-        created.into_iter().flatten().for_each(|pod| done.written(pod.revision));
-        failed.map_or(Ok(()), Err)
-    }
-
-    async fn delete(&self, set: &Set, pods: &[Arc<Pod>], done: &mut Expectations) -> Result<(), Status> {
-        let deletions = join_all(pods.iter().map(|pod| self.control.delete(&set.object, pod))).await;
-        for (pod, outcome) in pods.iter().zip(&deletions) {
-            if outcome.is_ok() {
-                done.deleted(&pod.object);
-            }
-        }
-        deletions.into_iter().collect()
-    }
-
-    async fn write_status(&self, set: &Set, status: Doc) -> Result<(), Status> {
-        let meta = &set.object.meta;
-        let mut doc = set.doc.clone();
-        doc["status"] = status;
-        // The role allows no patch. The document carries the resourceVersion it was read at.
-        let client = &self.control.client;
-        match client.update_subresource(KIND.resource, &meta.namespace, &meta.name, "status", doc).await {
-            Ok(updated) => {
-                self.stop.run_until_cancelled(self.sets.reached(updated.revision)).await;
-                Ok(())
-            }
-            Err(status) if status.reason == Reason::NotFound => Ok(()),
-            Err(status) => Err(status),
-        }
     }
 }
 

@@ -4,9 +4,9 @@ use super::plan::{Plan, plan};
 use super::set::Set;
 use super::template::same;
 use super::view::Deployment;
-use super::{DEPLOYMENT, DEPLOYMENTS, Roller};
-use crate::replica_set::{BY_CONTROLLER, REPLICA_SETS, orphans_of, selector_of};
-use crate::workloads::{Claimant, Expectations, claim, controller_reference, set_condition};
+use super::{DEPLOYMENT, Roller};
+use crate::replica_set::{BY_CONTROLLER, REPLICA_SETS, orphans_of};
+use crate::workloads::{Claimant, Expectations, controller_reference, selector_of, set_condition};
 use client::{DeleteOptions, Preconditions};
 use meta::{Doc, Object, Reason, Status};
 use reconcile::{Error, Next, ObjectKey};
@@ -36,17 +36,13 @@ impl Roller {
         let Some(selector) = selector_of(deployment) else { return Ok(None) };
         let mut candidates = self.sets.indexed(BY_CONTROLLER, &meta.uid);
         candidates.extend(self.sets.indexed(BY_CONTROLLER, &orphans_of(&meta.namespace)));
-        let claimant = Claimant { client: &self.client, owner: deployment, kind: DEPLOYMENT, dependents: REPLICA_SETS };
-        let claimed = claimant.carry_out(claim(meta, &selector, candidates)).await?;
-        if claimed.revision > 0 {
-            // Adopted sets have versions that the cache does not know yet, which writes would not match.
-            let mut expectations = Expectations::default();
-            expectations.written(claimed.revision);
-            expectations.met(&self.sets, &self.stop).await;
-        }
+        let (client, cache, stop) = (&self.client, &*self.sets, &self.stop);
+        let claimant = Claimant { client, owner: deployment, kind: DEPLOYMENT, dependents: REPLICA_SETS, cache, stop };
+        let claimed = claimant.claim(&selector, candidates).await?;
+        // Adopted sets have other versions now, and writes must match them.
         let newest =
             |set: Arc<Object>| self.sets.get(&set.meta.namespace, &set.meta.name).filter(|now| now.meta.uid == set.meta.uid);
-        Ok(Some(claimed.owned.into_iter().filter_map(newest).map(|set| self.look_at(&set)).collect()))
+        Ok(Some(claimed.into_iter().filter_map(newest).map(|set| self.look_at(&set)).collect()))
     }
 
     fn look_at(&self, set: &Arc<Object>) -> Set {
@@ -65,7 +61,7 @@ impl Roller {
             expectations.deleted(&set);
         }
         match plan.status {
-            Some(doc) => self.tell(deployment, doc).await,
+            Some(doc) => self.status.write(&deployment.object, doc).await.map(drop),
             None => Ok(()),
         }
     }
@@ -103,7 +99,7 @@ impl Roller {
         }
         let mut doc = deployment.doc.clone();
         doc["status"]["collisionCount"] = (deployment.collisions().unwrap_or(0) + 1).into();
-        self.tell(deployment, doc).await?;
+        self.status.write(&deployment.object, doc).await?;
         Err(Status::conflict(&meta::GroupResource::new("apps", "replicasets"), &set.name, "its template has the same hash"))
     }
 
@@ -117,7 +113,7 @@ impl Roller {
             set_condition(&mut conditions, super::progress::new_condition("Progressing", "False", reason, message, now));
             let mut doc = deployment.doc.clone();
             doc["status"]["conditions"] = conditions.into();
-            if let Err(status) = self.tell(deployment, doc).await {
+            if let Err(status) = self.status.write(&deployment.object, doc).await {
                 // The failure itself is what is reported, and tried again.
                 tracing::debug!(%status, "cannot tell why a replica set was not created");
             }
@@ -145,15 +141,5 @@ impl Roller {
             Err(status) if status.reason != Reason::NotFound => Err(status),
             _ => Ok(()),
         }
-    }
-
-    /// The role allows no patch. The document carries the resourceVersion that it was read at.
-    async fn tell(&self, deployment: &Deployment, doc: Doc) -> Result<(), Status> {
-        let meta = &deployment.object.meta;
-        let told = self.client.update_subresource(DEPLOYMENTS, &meta.namespace, &meta.name, "status", doc).await?;
-        let mut expectations = Expectations::default();
-        expectations.written(told.revision);
-        expectations.met(&self.deployments, &self.stop).await;
-        Ok(())
     }
 }

@@ -16,8 +16,8 @@ mod template;
 mod view;
 
 use crate::context::Cx;
-use crate::replica_set::{BY_CONTROLLER, REPLICA_SETS, controller_keys, selector_of};
-use crate::workloads::{Events, Kind, Owners, Pods};
+use crate::replica_set::{BY_CONTROLLER, REPLICA_SETS, controller_keys};
+use crate::workloads::{Events, Kind, Owners, Pods, StatusWriter, selector_of};
 use client::{Client, Resource};
 use meta::time::SharedClock;
 use reconcile::{Controller, Informer};
@@ -39,6 +39,7 @@ pub(crate) fn start(cx: &Cx) {
     let roller = Arc::new(Roller {
         client: cx.client(NAME),
         events: Events::new(cx, NAME, DEPLOYMENT),
+        status: StatusWriter::new(cx, NAME, DEPLOYMENTS),
         deployments: deployments.clone(),
         sets: sets.clone(),
         pods: cx.pods.clone(),
@@ -57,6 +58,7 @@ pub(crate) fn start(cx: &Cx) {
 struct Roller {
     client: Client,
     events: Events,
+    status: StatusWriter,
     deployments: Arc<Informer>,
     sets: Arc<Informer>,
     pods: Arc<Pods>,

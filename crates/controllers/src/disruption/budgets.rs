@@ -1,5 +1,6 @@
 //! Which budgets select a pod, and which pods a budget selects.
 
+use crate::workloads::selector_of;
 use meta::{LabelSelector, Object};
 use parking_lot::RwLock;
 use reconcile::{Informer, ObjectChange, ObjectKey};
@@ -22,11 +23,9 @@ impl Budgets {
 
     fn learn(&self, change: &ObjectChange) {
         let meta = &change.object().meta;
-        // One that cannot be read has been refused by validation.
-        let read = |budget: &Arc<Object>| LabelSelector::from_doc(&budget.get("/spec/selector")).ok().flatten();
         let mut selectors = self.selectors.write();
         let of_namespace = selectors.entry(meta.namespace.clone()).or_default();
-        match change.new.as_ref().and_then(read) {
+        match change.new.as_deref().and_then(selector_of) {
             Some(selector) => drop(of_namespace.insert(meta.name.clone(), selector)),
             None => drop(of_namespace.remove(&meta.name)),
         }

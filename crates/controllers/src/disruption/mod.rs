@@ -8,16 +8,15 @@ mod stale;
 
 use crate::context::Cx;
 use crate::nodes::POD;
-use crate::workloads::{Events, Expectations, Kind, Pod};
+use crate::workloads::{Events, Kind, Pod, StatusWriter};
 use budgets::Budgets;
-use client::{Client, Resource};
+use client::Resource;
 use meta::time::SharedClock;
 use meta::{Object, Status};
 use plan::{Seen, plan, sync_failed};
 use reconcile::{Controller, Error, Informer, Next, ObjectKey};
 use scale::Scales;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) const NAME: &str = "disruption-controller";
 /// The name that its events carry.
@@ -35,7 +34,7 @@ pub(crate) fn start(cx: &Cx) {
     let scales = Scales::new(cx, cx.client(NAME));
     let controller = scales.informers().into_iter().fold(controller, |controller, owners| controller.watches(owners, |_| None));
     let pass = Arc::new(Pass {
-        client: cx.client(NAME),
+        status: StatusWriter::new(cx, NAME, BUDGETS),
         informer,
         pods,
         budgets,
@@ -43,7 +42,6 @@ pub(crate) fn start(cx: &Cx) {
         events: Events::of_component(cx, NAME, COMPONENT, KIND),
         pod_events: Events::of_component(cx, NAME, COMPONENT, POD),
         clock: cx.context.clock.clone(),
-        stop: cx.context.runtime.stop.clone(),
     });
     controller.run(1, move |key| {
         let pass = pass.clone();
@@ -53,7 +51,7 @@ pub(crate) fn start(cx: &Cx) {
 }
 
 struct Pass {
-    client: Client,
+    status: StatusWriter,
     informer: Arc<Informer>,
     pods: Arc<Informer>,
     budgets: Arc<Budgets>,
@@ -61,7 +59,6 @@ struct Pass {
     events: Events,
     pod_events: Events,
     clock: SharedClock,
-    stop: CancellationToken,
 }
 
 impl Pass {
@@ -81,7 +78,7 @@ impl Pass {
             Err(why) => {
                 self.events.warning(&budget, "CalculateExpectedPodCountFailed", plan::no_count(&why));
                 let status = sync_failed(&doc, &why, self.clock.now());
-                return Ok(self.write(key, &doc, status).await.map(|()| Next::OnChange)?);
+                return Ok(self.write(&budget, &doc, status).await.map(|()| Next::OnChange)?);
             }
         };
         if scale.unmanaged {
@@ -93,21 +90,16 @@ impl Pass {
             let message = format!("Pod was expected by PDB {key} to be deleted but it wasn't");
             self.pod_events.warning(pod, "NotDeleted", message);
         }
-        self.write(key, &seen.budget, planned.status).await?;
+        self.write(&budget, &seen.budget, planned.status).await?;
         Ok(planned.recheck.map_or(Next::OnChange, Next::After))
     }
 
-    async fn write(&self, key: &ObjectKey, budget: &meta::Doc, status: meta::Doc) -> Result<(), Status> {
-        if budget["status"] == status {
+    async fn write(&self, budget: &Object, doc: &meta::Doc, status: meta::Doc) -> Result<(), Status> {
+        if doc["status"] == status {
             return Ok(());
         }
-        // The role allows no patch. The document carries the resourceVersion it was read at.
-        let mut doc = budget.clone();
+        let mut doc = doc.clone();
         doc["status"] = status;
-        let mut written = Expectations::default();
-        let stored = self.client.update_subresource(BUDGETS, &key.namespace, &key.name, "status", doc).await?;
-        written.written(stored.revision);
-        written.met(&self.informer, &self.stop).await;
-        Ok(())
+        self.status.write(budget, doc).await.map(drop)
     }
 }

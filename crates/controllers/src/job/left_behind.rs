@@ -1,9 +1,9 @@
 //! Pods that still carry the finalizer of a job that is gone, or that nobody controls any more: they are let go.
 //! `syncOrphanPod` of kubernetes `pkg/controller/job/job_controller.go`.
 
+use super::KIND;
 use super::pod::is_tracked;
-use super::{KIND, selector};
-use crate::workloads::Pod;
+use crate::workloads::{Pod, selector_of};
 use meta::Object;
 use reconcile::{Informer, ObjectKey};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl LeftBehind {
     /// The pod, unless a job is about to adopt it.
     pub fn pod(&self, key: &ObjectKey) -> Option<Arc<Pod>> {
         let pod = self.pods.get(&key.namespace, &key.name).filter(|pod| Self::may_be(pod))?;
-        let adopts = |job: &Arc<Object>| !job.meta.is_deleting() && selector(job).is_some_and(|s| s.matches(&pod.meta.labels));
+        let adopts = |job: &Arc<Object>| !job.meta.is_deleting() && selector_of(job).is_some_and(|s| s.matches(&pod.meta.labels));
         let adopted = !pod.meta.is_deleting() && self.jobs.in_namespace(&key.namespace).iter().any(adopts);
         (!adopted).then(|| Arc::new(Pod::of(&pod)))
     }

@@ -17,14 +17,12 @@ mod track;
 mod view;
 
 use crate::context::Cx;
-use crate::workloads::{
-    Claimant, Events, Expectations, Kind, Owners, PODS, Pod, PodControl, Pods, claim, pod_from_template, slow_start,
-};
-use client::{Body, Call, Client, PatchKind, ReplyBody, Resource, Verb};
+use crate::workloads::{Claimant, Events, Expectations, Kind, Owners, PODS, Pod, PodControl, Pods, StatusWriter, selector_of};
+use client::Resource;
 use futures::future::join_all;
 use left_behind::LeftBehind;
 use meta::time::SharedClock;
-use meta::{Doc, LabelSelector, Object, Reason, Status};
+use meta::{Doc, Object, Reason, Status};
 use plan::{Seen, Step, plan};
 use pod::{JobPod, TRACKING_FINALIZER};
 use reconcile::{Controller, Error, Informer, Next, ObjectKey};
@@ -49,11 +47,12 @@ enum Key {
 /// Woken by jobs, their pods and orphans that a job's selector matches.
 pub(crate) fn start(cx: &Cx) {
     let jobs = cx.informers.get(KIND.resource);
-    let owners = Owners::follow(KIND.kind, &jobs, selector);
+    let owners = Owners::follow(KIND.kind, &jobs, selector_of);
     let events = Events::new(cx, NAME, KIND);
     let pods = cx.pods.clone();
     let pass = Arc::new(Pass {
         control: PodControl { client: cx.client(NAME), events },
+        status: StatusWriter::new(cx, NAME, KIND.resource),
         left_behind: LeftBehind::new(&pods.informer, jobs.clone()),
         jobs: jobs.clone(),
         pods: pods.clone(),
@@ -72,13 +71,9 @@ pub(crate) fn start(cx: &Cx) {
         });
 }
 
-fn selector(job: &Object) -> Option<LabelSelector> {
-    // One that cannot be read selects nothing.
-    LabelSelector::from_doc(&job.get("/spec/selector")).ok().flatten()
-}
-
 struct Pass {
     control: PodControl,
+    status: StatusWriter,
     left_behind: LeftBehind,
     jobs: Arc<Informer>,
     pods: Arc<Pods>,
@@ -112,14 +107,10 @@ impl Pass {
     }
 
     async fn claim(&self, job: &Arc<Object>) -> Result<Vec<Arc<Pod>>, Error> {
-        let Some(selector) = selector(job) else { return Ok(Vec::new()) };
-        let claims = claim(&job.meta, &selector, self.pods.claimable(job));
-        let claimant = Claimant { client: &self.control.client, owner: job, kind: KIND, dependents: PODS };
-        let claimed = claimant.carry_out(claims).await?;
-        let mut written = Expectations::default();
-        written.written(claimed.revision);
-        written.met(&self.pods.informer, &self.stop).await;
-        Ok(claimed.owned)
+        let Some(selector) = selector_of(job) else { return Ok(Vec::new()) };
+        let (cache, stop) = (&self.pods.informer, &self.stop);
+        let claimant = Claimant { client: &self.control.client, owner: job, kind: KIND, dependents: PODS, cache, stop };
+        claimant.claim(&selector, self.pods.claimable(job)).await
     }
 
     /// Makes and deletes pods, and waits until the cache shows it.
@@ -129,8 +120,11 @@ impl Pass {
         for step in steps {
             outcome = match step {
                 Step::Discard(pods) => self.discard(job, pods, &mut done).await,
-                Step::Delete(pods) => self.delete(job, pods, &mut done).await,
-                Step::Create(pods) => self.create(job, pods, &mut done).await,
+                Step::Delete(pods) => self.control.delete_all(&job.object, pods, &mut done).await,
+                Step::Create(pods) => {
+                    let pod = |at: usize| pods[at].doc(&job.object);
+                    self.control.create_all(&job.object, pods.len(), pod, &mut done).await
+                }
                 Step::Track(pods) => self.patch_all(pods, json!({ "finalizers": [TRACKING_FINALIZER] })).await,
                 _ => Ok(()),
             };
@@ -147,7 +141,7 @@ impl Pass {
         let mut next = None;
         for step in steps {
             match step {
-                Step::Status(status) => self.write_status(job, status.to_doc()).await?,
+                Step::Status(status) => self.status.replace(&job.object, &job.doc, status.to_doc()).await?,
                 Step::Untrack(pods) => self.untrack(&pods).await?,
                 Step::Say(level, reason, message) => self.control.events.say(&job.object, level, reason, message),
                 Step::Again(seconds) => next = Some(next.unwrap_or(seconds).min(seconds)),
@@ -158,30 +152,9 @@ impl Pass {
         Ok(next.map_or(Next::OnChange, delay))
     }
 
-    async fn create(&self, job: &Job, pods: &[template::NewPod], done: &mut Expectations) -> Result<(), Status> {
-        let (created, failed) = slow_start(pods.len(), |at| {
-            let mut pod = pod_from_template(&pods[at].template, &job.object, KIND);
-            pod["metadata"]["generateName"] = pods[at].generate_name.as_str().into();
-            self.control.create(&job.object, pod)
-        })
-        .await;
-        created.into_iter().flatten().for_each(|pod| done.written(pod.revision));
-        failed.map_or(Ok(()), Err)
-    }
-
-    async fn delete(&self, job: &Job, pods: &[Arc<Pod>], done: &mut Expectations) -> Result<(), Status> {
-        let deletions = join_all(pods.iter().map(|pod| self.control.delete(&job.object, pod))).await;
-        for (pod, outcome) in pods.iter().zip(&deletions) {
-            if outcome.is_ok() {
-                done.deleted(&pod.object);
-            }
-        }
-        deletions.into_iter().collect()
-    }
-
     async fn discard(&self, job: &Job, pods: &[Arc<Pod>], done: &mut Expectations) -> Result<(), Status> {
         self.untrack(pods).await?;
-        self.delete(job, pods, done).await
+        self.control.delete_all(&job.object, pods, done).await
     }
 
     async fn untrack(&self, pods: &[Arc<Pod>]) -> Result<(), Status> {
@@ -193,43 +166,19 @@ impl Pass {
         let patches = pods.iter().map(|pod| {
             let mut metadata = metadata.clone();
             metadata["uid"] = pod.uid().into();
-            strategic_patch(&self.control.client, &pod.object, json!({ "metadata": metadata }))
+            let patch = json!({ "metadata": metadata });
+            self.control.client.patch_strategic(PODS, &pod.object.meta.namespace, pod.name(), "", patch)
         });
         let mut written = Expectations::default();
         let mut failed = None;
         for outcome in join_all(patches).await {
             match outcome {
-                Ok(revision) => written.written(revision),
+                Ok(patched) => written.written(patched.revision),
                 Err(status) if matches!(status.reason, Reason::NotFound | Reason::Conflict | Reason::Invalid) => {}
                 Err(status) => failed = Some(status),
             }
         }
         written.met(&self.pods.informer, &self.stop).await;
         failed.map_or(Ok(()), Err)
-    }
-
-    async fn write_status(&self, job: &Job, status: Doc) -> Result<(), Status> {
-        let meta = &job.object.meta;
-        let mut doc = job.doc.clone();
-        doc["status"] = status;
-        // The role allows no patch. The document carries the resourceVersion it was read at.
-        let client = &self.control.client;
-        match client.update_subresource(KIND.resource, &meta.namespace, &meta.name, "status", doc).await {
-            Ok(updated) => {
-                self.stop.run_until_cancelled(self.jobs.reached(updated.revision)).await;
-                Ok(())
-            }
-            Err(status) if status.reason == Reason::NotFound => Ok(()),
-            Err(status) => Err(status),
-        }
-    }
-}
-
-async fn strategic_patch(client: &Client, object: &Object, patch: Doc) -> Result<u64, Status> {
-    let mut call = Call::new(Verb::Patch, PODS.gvr(), &object.meta.namespace, &object.meta.name);
-    call.body = Body::Patch(PatchKind::Strategic, patch);
-    match client.call(call).await?.body {
-        ReplyBody::Object(object) => Ok(object.revision),
-        _ => Err(Status::internal("a patch was answered with something else than the object")),
     }
 }

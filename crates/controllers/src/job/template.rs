@@ -1,10 +1,11 @@
 //! The pods a job makes from its template.
 
-use super::failure_policy;
 use super::pod::{COMPLETION_INDEX, INDEX_FAILURE_COUNT, INDEX_IGNORED_FAILURE_COUNT, JobPod, TRACKING_FINALIZER};
 use super::tally::IndexTally;
 use super::view::Job;
-use meta::Doc;
+use super::{KIND, failure_policy};
+use crate::workloads::pod_from_template;
+use meta::{Doc, Object};
 use serde_json::json;
 
 const INDEX_VARIABLE: &str = "JOB_COMPLETION_INDEX";
@@ -16,6 +17,14 @@ const LONGEST_PREFIX: usize = 58;
 pub(super) struct NewPod {
     pub template: Doc,
     pub generate_name: String,
+}
+
+impl NewPod {
+    pub fn doc(&self, owner: &Object) -> Doc {
+        let mut pod = pod_from_template(&self.template, owner, KIND);
+        pod["metadata"]["generateName"] = self.generate_name.as_str().into();
+        pod
+    }
 }
 
 pub(super) fn plain(job: &Job) -> NewPod {

@@ -7,8 +7,8 @@ mod plan;
 mod status;
 
 use crate::context::Cx;
-use crate::workloads::{Events, Kind, Owners, PodControl, Pods};
-use client::{Client, Resource};
+use crate::workloads::{Events, Kind, Owners, PodControl, Pods, StatusWriter, selector_of};
+use client::Resource;
 use meta::time::SharedClock;
 use meta::{LabelSelector, Object};
 use reconcile::{Controller, Informer};
@@ -48,8 +48,8 @@ fn start_family(cx: &Cx, family: Family) {
     sets.add_index(BY_CONTROLLER, controller_keys);
     let owners = Owners::follow(family.kind.kind, &sets, family.selector_of);
     let keeper = Arc::new(Keeper {
-        client: cx.client(family.name),
         control: PodControl { client: cx.client(family.name), events: Events::new(cx, family.name, family.kind) },
+        status: StatusWriter::new(cx, family.name, family.kind.resource),
         sets: sets.clone(),
         pods: cx.pods.clone(),
         clock: cx.context.clock.clone(),
@@ -67,19 +67,14 @@ fn start_family(cx: &Cx, family: Family) {
 }
 
 struct Keeper {
-    client: Client,
     control: PodControl,
+    status: StatusWriter,
     sets: Arc<Informer>,
     pods: Arc<Pods>,
     clock: SharedClock,
     stop: CancellationToken,
     kind: Kind,
     selector_of: fn(&Object) -> Option<LabelSelector>,
-}
-
-pub(crate) fn selector_of(set: &Object) -> Option<LabelSelector> {
-    // Validation has refused what does not parse; whoever selects nothing owns nothing.
-    LabelSelector::from_doc(&set.get("/spec/selector")).ok().flatten()
 }
 
 fn equality_selector_of(set: &Object) -> Option<LabelSelector> {

@@ -11,11 +11,11 @@ mod tests;
 
 use crate::context::Cx;
 use crate::controller_revisions::History;
-use crate::workloads::{Claimant, Events, Expectations, Kind, Owners, PODS, Pod, Pods, claim, slow_start};
+use crate::workloads::{Claimant, Events, Expectations, Kind, Owners, PODS, Pod, Pods, StatusWriter, selector_of, slow_start};
 use client::{Client, DeleteOptions, Preconditions, Resource};
 use identity::NewPod;
 use meta::time::SharedClock;
-use meta::{Doc, LabelSelector, Object, Reason, Status};
+use meta::{Doc, Object, Reason, Status};
 use plan::{Seen, Step, plan};
 use reconcile::{Controller, Error, Informer, Next, ObjectKey};
 use serde_json::json;
@@ -36,13 +36,14 @@ const WORKERS: usize = 5;
 /// Woken by sets, their pods and their revisions.
 pub(crate) fn start(cx: &Cx) {
     let (sets, claims) = (cx.informers.get(KIND.resource), cx.informers.get(CLAIMS));
-    let owners = Arc::new(Owners::follow(KIND.kind, &sets, selector));
+    let owners = Arc::new(Owners::follow(KIND.kind, &sets, selector_of));
     let pods = cx.pods.clone();
     let history = History::new(cx, cx.client(NAME), KIND, HASH_LABEL);
     let revisions = history.informer.clone();
     let pass = Arc::new(Pass {
         client: cx.client(NAME),
         events: Events::new(cx, NAME, KIND),
+        status: StatusWriter::new(cx, NAME, KIND.resource),
         history,
         sets: sets.clone(),
         claims: claims.clone(),
@@ -63,11 +64,6 @@ pub(crate) fn start(cx: &Cx) {
         });
 }
 
-fn selector(set: &Object) -> Option<LabelSelector> {
-    // One that cannot be read selects nothing.
-    LabelSelector::from_doc(&set.get("/spec/selector")).ok().flatten()
-}
-
 /// The sets whose pods owned a claim.
 fn sets_of(claim: &Object) -> Vec<ObjectKey> {
     let pods = claim.meta.owner_references.iter().filter(|owner| owner.kind == "Pod");
@@ -78,6 +74,7 @@ fn sets_of(claim: &Object) -> Vec<ObjectKey> {
 struct Pass {
     client: Client,
     events: Events,
+    status: StatusWriter,
     history: History,
     sets: Arc<Informer>,
     claims: Arc<Informer>,
@@ -90,13 +87,16 @@ impl Pass {
     async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Error> {
         // What a set on its way out leaves is the garbage collector's, and its revisions may be gone already.
         let found = self.sets.get(&key.namespace, &key.name).filter(|set| !set.meta.is_deleting());
-        let Some((set, selector)) = found.and_then(|set| Some((set.clone(), selector(&set)?))) else {
+        let Some((set, selector)) = found.and_then(|set| Some((set.clone(), selector_of(&set)?))) else {
             return Ok(Next::OnChange);
         };
         let set = Set::new(set);
-        let pods = self.claim(&set, &selector).await?;
+        // Only pods that are named as the set's own.
+        let candidates = self.pods.claimable(&set.object).into_iter().filter(|pod| set.ordinal(pod.name()).is_some());
+        let pods = self.claimant(&set.object).claim(&selector, candidates.collect()).await?;
         let Some(past) = self.history.of(&set.object, &set.doc, &selector).await? else {
-            return self.count_collision(&set).await;
+            self.status.count_collision(&set.object, &set.doc).await?;
+            return Ok(Next::OnChange);
         };
         let claims = self.known_claims(&set, &pods);
         let mut seen = Seen { set, pods, past, claims, settled: true };
@@ -115,24 +115,9 @@ impl Pass {
         names.filter_map(|name| Some((name.clone(), self.claims.get(&set.object.meta.namespace, &name)?))).collect()
     }
 
-    /// Only pods that are named as the set's own.
-    async fn claim(&self, set: &Set, selector: &LabelSelector) -> Result<Vec<Arc<Pod>>, Error> {
-        let candidates = self.pods.claimable(&set.object).into_iter().filter(|pod| set.ordinal(pod.name()).is_some());
-        let claims = claim(&set.object.meta, selector, candidates.collect());
-        let claimant = Claimant { client: &self.client, owner: &set.object, kind: KIND, dependents: PODS };
-        let claimed = claimant.carry_out(claims).await?;
-        let mut written = Expectations::default();
-        written.written(claimed.revision);
-        written.met(&self.pods.informer, &self.stop).await;
-        Ok(claimed.owned)
-    }
-
-    /// Another template has the same hash: the next name takes the count of such accidents in.
-    async fn count_collision(&self, set: &Set) -> Result<Next, Error> {
-        let mut status = set.doc["status"].clone();
-        status["collisionCount"] = (status["collisionCount"].as_i64().unwrap_or(0) + 1).into();
-        self.write_status(set, status).await?;
-        Ok(Next::OnChange)
+    fn claimant<'a>(&'a self, owner: &'a Object) -> Claimant<'a> {
+        let (cache, stop) = (&self.pods.informer, &self.stop);
+        Claimant { client: &self.client, owner, kind: KIND, dependents: PODS, cache, stop }
     }
 
     /// Changes pods and claims, and waits until the cache shows it.
@@ -167,7 +152,7 @@ impl Pass {
                         self.history.delete(&revision).await?;
                     }
                 }
-                Step::Status(status) => self.write_status(set, status).await?,
+                Step::Status(status) => self.status.replace(&set.object, &set.doc, status).await?,
                 Step::Again(seconds) => next = Some(next.unwrap_or(seconds).min(seconds)),
                 Step::Create(_) | Step::Claim(..) | Step::Own(..) | Step::Identify(..) | Step::Delete(_) => {}
             }
@@ -244,21 +229,6 @@ impl Pass {
                 let message = format!("{verb} {what} in StatefulSet {name} failed error: {status}");
                 self.events.warning(&set.object, format!("Failed{title}"), message);
             }
-        }
-    }
-
-    async fn write_status(&self, set: &Set, status: Doc) -> Result<(), Status> {
-        let meta = &set.object.meta;
-        let mut doc = set.doc.clone();
-        doc["status"] = status;
-        // The role allows no patch. The document carries the resourceVersion it was read at.
-        match self.client.update_subresource(KIND.resource, &meta.namespace, &meta.name, "status", doc).await {
-            Ok(updated) => {
-                self.stop.run_until_cancelled(self.sets.reached(updated.revision)).await;
-                Ok(())
-            }
-            Err(status) if status.reason == Reason::NotFound => Ok(()),
-            Err(status) => Err(status),
         }
     }
 }

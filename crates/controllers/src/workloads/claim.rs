@@ -2,12 +2,13 @@
 //! Follows kubernetes `pkg/controller/controller_ref_manager.go`.
 
 use super::pod::Pod;
-use super::{Kind, controller_reference};
-use client::{Body, Call, Client, PatchKind, Resource, Verb};
+use super::{Expectations, Kind, controller_reference};
+use client::{Client, Resource};
 use meta::{Doc, LabelSelector, Meta, Object, Reason, Status};
-use reconcile::Error;
+use reconcile::{Error, Informer};
 use serde_json::json;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Something with an owner.
 pub(crate) trait Claimable {
@@ -50,34 +51,30 @@ pub(crate) fn claim<T: Claimable>(owner: &Meta, selector: &LabelSelector, candid
     claims
 }
 
-/// What is owned once claims are carried out, and the revision of the last write of it.
-#[derive(Debug)]
-pub(crate) struct Claimed<T> {
-    pub owned: Vec<T>,
-    pub revision: u64,
-}
-
-/// Carries claims out for one owner.
+/// Claims for one owner.
 pub(crate) struct Claimant<'a> {
     pub client: &'a Client,
     pub owner: &'a Object,
     pub kind: Kind,
     pub dependents: Resource,
+    pub cache: &'a Informer,
+    pub stop: &'a CancellationToken,
 }
 
 impl Claimant<'_> {
-    /// Adopts and releases. All are tried before the first failure is reported.
-    pub async fn carry_out<T: Claimable>(&self, claims: Claims<T>) -> Result<Claimed<T>, Error> {
-        let mut claimed = Claimed { owned: claims.owned, revision: 0 };
-        let mut failed = None;
+    /// Adopts and releases, and returns what is owned then, as soon as the cache shows it. All are tried before the first
+    /// failure is reported.
+    pub async fn claim<T: Claimable>(&self, selector: &LabelSelector, candidates: Vec<T>) -> Result<Vec<T>, Error> {
+        let claims = claim(&self.owner.meta, selector, candidates);
+        let (mut owned, mut written, mut failed) = (claims.owned, Expectations::default(), None);
         if !claims.adopt.is_empty() {
             self.check_still_there().await?;
         }
         for candidate in claims.adopt {
             match self.patch(candidate.object(), self.adoption(candidate.object())).await {
                 Ok(revision) => {
-                    claimed.revision = claimed.revision.max(revision);
-                    claimed.owned.push(candidate);
+                    written.written(revision);
+                    owned.push(candidate);
                 }
                 Err(status) if status.reason == Reason::NotFound => {}
                 Err(status) => failed = failed.or(Some(status)),
@@ -85,13 +82,17 @@ impl Claimant<'_> {
         }
         for candidate in claims.release {
             match self.patch(candidate.object(), self.release(candidate.object())).await {
-                Ok(revision) => claimed.revision = claimed.revision.max(revision),
+                Ok(revision) => written.written(revision),
                 // Gone, or another object by now.
                 Err(status) if matches!(status.reason, Reason::NotFound | Reason::Invalid) => {}
                 Err(status) => failed = failed.or(Some(status)),
             }
         }
-        failed.map_or(Ok(claimed), |status| Err(status.into()))
+        if let Some(status) = failed {
+            return Err(status.into());
+        }
+        written.met(self.cache, self.stop).await;
+        Ok(owned)
     }
 
     /// The cache may be older than the owner's deletion: an owner that is going adopts nobody.
@@ -117,12 +118,7 @@ impl Claimant<'_> {
     /// A strategic merge patch, which leaves other owners alone.
     async fn patch(&self, candidate: &Object, patch: Doc) -> Result<u64, Status> {
         let (namespace, name) = (&candidate.meta.namespace, &candidate.meta.name);
-        let mut call = Call::new(Verb::Patch, self.dependents.gvr(), namespace, name);
-        call.body = Body::Patch(PatchKind::Strategic, patch);
-        match self.client.call(call).await?.body {
-            client::ReplyBody::Object(object) => Ok(object.revision),
-            _ => Err(Status::internal("a patch was answered with something else than the object")),
-        }
+        Ok(self.client.patch_strategic(self.dependents, namespace, name, "", patch).await?.revision)
     }
 }
 

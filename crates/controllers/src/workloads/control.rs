@@ -1,8 +1,9 @@
 //! Creates and deletes pods for an owner, and says so (`RealPodControl` of kubernetes `pkg/controller/controller_utils.go`).
 
 use super::pods::PODS;
-use super::{Events, Pod};
+use super::{Events, Expectations, Pod, slow_start};
 use client::{Client, DeleteOptions, Preconditions};
+use futures::future::join_all;
 use meta::{Doc, Object, Reason, Status};
 use std::sync::Arc;
 
@@ -25,6 +26,27 @@ impl PodControl {
                 Err(status)
             }
         }
+    }
+
+    /// Creates as many, a few at a time. A batch with a failure is the last.
+    pub async fn create_all(
+        &self,
+        owner: &Arc<Object>,
+        count: usize,
+        pod: impl Fn(usize) -> Doc,
+        done: &mut Expectations,
+    ) -> Result<(), Status> {
+        let (created, failed) = slow_start(count, |at| self.create(owner, pod(at))).await;
+        created.into_iter().flatten().for_each(|pod| done.written(pod.revision));
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Deletes all of them at once, and reports the first failure.
+    pub async fn delete_all(&self, owner: &Arc<Object>, pods: &[Arc<Pod>], done: &mut Expectations) -> Result<(), Status> {
+        let deletions = join_all(pods.iter().map(|pod| self.delete(owner, pod))).await;
+        let deleted = pods.iter().zip(&deletions).filter(|(_, outcome)| outcome.is_ok());
+        deleted.for_each(|(pod, _)| done.deleted(&pod.object));
+        deletions.into_iter().collect()
     }
 
     /// Deletes this very pod. One that is gone already is as good.

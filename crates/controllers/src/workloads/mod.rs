@@ -11,6 +11,7 @@ mod owners;
 mod pod;
 mod pods;
 mod ranking;
+mod status;
 mod template;
 
 pub(crate) use batch::slow_start;
@@ -20,10 +21,11 @@ pub(crate) use control::PodControl;
 pub(crate) use events::Events;
 pub(crate) use expectations::Expectations;
 pub(crate) use int_or_percent::int_or_percent;
-pub(crate) use owners::Owners;
+pub(crate) use owners::{Owners, selector_of};
 pub(crate) use pod::{Phase, Pod};
 pub(crate) use pods::{PODS, Pods};
 pub(crate) use ranking::deletion_order;
+pub(crate) use status::StatusWriter;
 pub(crate) use template::{controller_reference, fnv32a, pod_from_template, safe_encode};
 
 use client::Resource;

@@ -6,6 +6,11 @@ use reconcile::{Informer, ObjectChange, ObjectKey};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Of an owner. Validation has refused what does not parse; whoever selects nothing owns nothing.
+pub(crate) fn selector_of(owner: &Object) -> Option<LabelSelector> {
+    LabelSelector::from_doc(&owner.get("/spec/selector")).ok().flatten()
+}
+
 /// Names and selectors, by namespace.
 type Selectors = HashMap<String, HashMap<String, LabelSelector>>;
 
@@ -91,8 +96,7 @@ mod tests {
         for (name, app) in [("web", "web"), ("web2", "web"), ("db", "db")] {
             let doc = json!({"metadata": {"namespace": "n", "name": name}, "spec": {"selector": {"matchLabels": {"app": app}}}});
             let owner = Object::from_doc(&doc, 1).expect("an object").shared();
-            let read = |object: &Object| LabelSelector::from_doc(&object.get("/spec/selector")).ok().flatten();
-            take_in(&mut selectors, &ObjectChange { old: None, new: Some(owner) }, read);
+            take_in(&mut selectors, &ObjectChange { old: None, new: Some(owner) }, selector_of);
         }
         let owners = Owners { kind: "ReplicaSet", selectors: Arc::new(RwLock::new(selectors)) };
         for (old, new, woken) in [

@@ -15,10 +15,14 @@ mod kubelet;
 mod namespace_deletion;
 mod node_loss;
 mod nodes;
+#[path = "../../../apiserver/tests/plane/mod.rs"]
+mod plane;
 mod pod_endings;
 mod replica_sets;
 mod service_endpoints;
 mod service_load_balancers;
 mod stateful_sets;
+#[path = "../../../apiserver/tests/plane/watched.rs"]
+mod watched;
 mod workloads;
 mod world;

@@ -1,22 +1,21 @@
-//! A control plane to test controllers in: a real API server over a store in a temporary directory.
+//! A control plane to test controllers in: a real API server over a disk in memory.
 
 use crate::fuse::Fuse;
-use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
+use crate::{plane, watched};
+use apiserver::ApiServer;
 use auth::pki::CertificateAuthority;
-use auth::service_account::{Issuer, SigningKey};
-use client::{Client, EventKind, Options, Resource, WatchItem};
+use client::{Client, Options, Resource};
 use controllers::{ClientFor, Context, KindFacts, LoadBalancers, NodeNames};
 use futures::StreamExt;
 use meta::time::SharedClock;
-use meta::{Doc, Object, User};
+use meta::{Doc, Object};
 use parking_lot::Mutex;
 use reconcile::Runtime;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::backend::Disk;
-use storage::{Engine, EngineOptions, Keyring};
+use storage::Engine;
+use storage::backend::SimDisk;
 
 pub const NAMESPACES: Resource = Resource::new("", "v1", "namespaces");
 pub const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
@@ -25,7 +24,6 @@ pub const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts"
 pub const EVENTS: Resource = Resource::new("", "v1", "events");
 pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n";
-const MINOR: u32 = 36;
 /// Far longer than anything here takes: a test that gets there has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -41,7 +39,6 @@ pub struct World {
     runtime: Runtime,
     controllers: Mutex<Runtime>,
     engine: Engine,
-    _directory: tempfile::TempDir,
 }
 
 impl World {
@@ -53,36 +50,13 @@ impl World {
     }
 
     pub async fn without_controllers() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let backend = Disk::new(directory.path().join("store")).expect("a directory for the store");
-        let engine = Engine::open(Arc::new(backend), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
-        let store = engine.cluster("test").await.expect("a new cluster");
         let runtime = Runtime::new();
-        let published = Published::new(api::Catalog::new(MINOR).expect("a supported minor")).expect("valid kinds");
-        let signing = Arc::new(SigningKey::generate().expect("a key"));
-        let audiences = vec!["https://kubernetes.default.svc".to_owned()];
-        let config = Config {
-            cluster: "test".into(),
-            minor: MINOR,
-            git_version: format!("v1.{MINOR}.0"),
-            service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
-            node_ports: NODE_PORTS,
-            max_object_bytes: MAX_OBJECT_BYTES,
-            issuer: "https://issuer.example".into(),
-            token_audiences: audiences.clone(),
-            access: Arc::new(AccessIndex::new(Policies::published())),
-            caller_verifier: None,
-            kubelet: None,
-        };
-        let issuer = Arc::new(Issuer::new("https://issuer.example", signing, audiences));
-        let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());
-        let parts = Parts { config, published, store, issuer, clock: clock(), tasks, stop };
-        let server = ApiServer::start(parts).await.expect("an API server");
-        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let until = (&runtime.tasks, &runtime.stop);
+        let (engine, server, admin) = plane::start(SimDisk::default(), clock(), until, |_| {}).await;
         let controllers = Mutex::default();
         let authority = Arc::new(CertificateAuthority::generate("kubernetes", clock().now()).expect("an authority"));
         let (load_balancers, node_names) = (None, None);
-        Self { server, admin, authority, load_balancers, node_names, runtime, controllers, engine, _directory: directory }
+        Self { server, admin, authority, load_balancers, node_names, runtime, controllers, engine }
     }
 
     pub fn start_controllers(&self) {
@@ -97,8 +71,8 @@ impl World {
     }
 
     fn start_controllers_as(&self, client: ClientFor) {
-        let catalog = api::Catalog::new(MINOR).expect("a supported minor");
-        let kinds = catalog.iter().map(|def| KindFacts {
+        let published = plane::published(plane::MINOR);
+        let kinds = published.catalog().iter().map(|def| KindFacts {
             gvr: def.gvr.clone(),
             kind: def.kind.clone(),
             namespaced: def.namespaced,
@@ -159,35 +133,14 @@ impl World {
     /// Waits until the object is as wanted.
     pub async fn until(&self, at: (Resource, &str, &str), wanted: impl Fn(Option<&Doc>) -> bool) -> Option<Doc> {
         let (resource, namespace, name) = at;
-        let waiting = tokio::time::timeout(PATIENCE, self.watch_until(at, wanted)).await;
-        match waiting {
+        let named = format!("metadata.name={name}");
+        match tokio::time::timeout(PATIENCE, watched::until(&self.admin, resource, namespace, named, wanted)).await {
             Ok(doc) => doc,
             Err(_) => {
                 let found = self.admin.find(resource, namespace, name).await.expect("an answer");
                 panic!("waited in vain for {namespace}/{name}: {}", found.map_or(Doc::Null, |o| o.to_doc()))
             }
         }
-    }
-
-    async fn watch_until(
-        &self,
-        (resource, namespace, name): (Resource, &str, &str),
-        wanted: impl Fn(Option<&Doc>) -> bool,
-    ) -> Option<Doc> {
-        let selected = Options { field_selector: format!("metadata.name={name}"), ..Options::default() };
-        let list = self.admin.list(resource, namespace, selected.clone()).await.expect("a list");
-        let mut current = list.items.first().map(|object| object.to_doc());
-        let options = Options { resource_version: list.revision.to_string(), ..selected };
-        let mut changes = self.admin.watch(resource, namespace, options).await.expect("a watch");
-        while !wanted(current.as_ref()) {
-            match changes.next().await.expect("the watch goes on") {
-                WatchItem::Event(event) => {
-                    current = (event.kind != EventKind::Deleted).then(|| event.object.to_doc());
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        current
     }
 
     /// Waits until what a namespace has of a kind is as wanted.

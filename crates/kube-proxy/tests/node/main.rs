@@ -4,6 +4,8 @@
 mod sandbox;
 
 mod packets;
+#[path = "../../../apiserver/tests/plane/mod.rs"]
+mod plane;
 mod world;
 
 use meta::Doc;

@@ -1,8 +1,7 @@
 //! An API server, a node with pods behind a router, and a client beyond it: each in a network namespace of its own.
 
-use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::{Issuer, SigningKey};
+use crate::plane;
+use apiserver::ApiServer;
 use client::{Client, DeleteOptions, Resource};
 use ipnet::Ipv4Net;
 use kube_proxy::Progress;
@@ -17,8 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::backend::Disk;
-use storage::{Engine, EngineOptions, Keyring};
+use storage::Engine;
+use storage::backend::SimDisk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
@@ -36,7 +35,6 @@ pub const OWN: Ipv4Addr = Ipv4Addr::new(10, 100, 0, 53);
 pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(10, 0, 9, 9);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const NODE_NAME: &str = "n1";
-const MINOR: u32 = 36;
 /// Longer than anything here takes, shorter than anyone waits.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -81,8 +79,8 @@ fn net(text: &str) -> Ipv4Net {
 impl World {
     pub async fn start() -> Self {
         let (runtime, directory) = (Runtime::new(), tempfile::tempdir().expect("a directory"));
-        let (engine, server) = api_server(&directory, &runtime).await;
-        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let until = (&runtime.tasks, &runtime.stop);
+        let (engine, server, admin) = plane::start(SimDisk::default(), Arc::new(SystemClock), until, |_| {}).await;
         let router = Links::open(&netns::create("router").expect("made")).expect("netlink");
         router.sysctl("net/ipv4/ip_forward", "1").expect("forwarding");
         router.set_up(LOOPBACK).await.expect("up");
@@ -285,33 +283,4 @@ async fn pods(router: &Links, node: &NetNs, directory: &std::path::Path) -> BTre
         pods.insert(address, namespace);
     }
     pods
-}
-
-async fn api_server(directory: &tempfile::TempDir, runtime: &Runtime) -> (Engine, Arc<ApiServer>) {
-    let backend = Disk::new(directory.path().join("store")).expect("a store");
-    let engine = Engine::open(Arc::new(backend), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
-    let (issuer, audiences) = ("https://issuer.example", vec!["https://kubernetes.default.svc".to_owned()]);
-    let config = Config {
-        cluster: "test".into(),
-        minor: MINOR,
-        git_version: format!("v1.{MINOR}.0"),
-        service_cidr: Some(net("10.100.0.0/16")),
-        node_ports: NODE_PORTS,
-        max_object_bytes: MAX_OBJECT_BYTES,
-        issuer: issuer.into(),
-        token_audiences: audiences.clone(),
-        access: Arc::new(AccessIndex::new(Policies::published())),
-        caller_verifier: None,
-        kubelet: None,
-    };
-    let parts = Parts {
-        config,
-        published: Published::new(api::Catalog::new(MINOR).expect("a supported minor")).expect("valid kinds"),
-        store: engine.cluster("test").await.expect("a cluster"),
-        issuer: Arc::new(Issuer::new(issuer, Arc::new(SigningKey::generate().expect("a key")), audiences)),
-        clock: Arc::new(SystemClock),
-        tasks: runtime.tasks.clone(),
-        stop: runtime.stop.clone(),
-    };
-    (engine, ApiServer::start(parts).await.expect("an API server"))
 }

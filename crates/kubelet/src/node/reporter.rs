@@ -4,9 +4,9 @@
 use super::document::{self, Measured};
 use super::lease;
 use crate::pods::cx::Cx;
-use client::{Body, Call, PatchKind, Resource, Verb};
+use client::Resource;
 use meta::status::Result;
-use meta::{Doc, Object, Reason, Status};
+use meta::{Doc, Object, Reason};
 use reconcile::EventType::Normal;
 use reconcile::Informer;
 use serde_json::json;
@@ -119,12 +119,7 @@ async fn write_status(cx: &Cx, status: &Doc) -> Result<Arc<Object>> {
     if let Some(addresses) = patch["addresses"].as_array_mut() {
         addresses.insert(0, json!({ "$patch": "replace" }));
     }
-    let mut call = Call::new(Verb::Patch, NODES.gvr(), "", &cx.config.node_name).subresource("status");
-    call.body = Body::Patch(PatchKind::Strategic, json!({ "status": patch }));
-    match cx.client.call(call).await?.body {
-        client::ReplyBody::Object(object) => Ok(object),
-        _ => Err(Status::internal("a patch was answered with something else")),
-    }
+    cx.client.patch_strategic(NODES, "", &cx.config.node_name, "status", json!({ "status": patch })).await
 }
 
 async fn measure(cx: &Cx) -> Measured {

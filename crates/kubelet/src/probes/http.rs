@@ -3,16 +3,14 @@
 use super::attempt::{address, dial_error};
 use crate::pod::items;
 use bytes::Bytes;
+use client_http::unverified_tls_config;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::Empty;
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use meta::Doc;
 use node_os::netns::NetNs;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::ServerName;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +63,9 @@ async fn exchange(network: &NetNs, get: &Get) -> Result<u16, String> {
         return ask(stream, get).await;
     }
     let name = ServerName::IpAddress(address.ip().into());
-    let tls = TlsConnector::from(anything_goes()?).connect(name, stream).await.map_err(|error| error.to_string())?;
+    // Upstream's probes verify nothing: they ask whether something answers, not who.
+    let connector = TlsConnector::from(Arc::new(unverified_tls_config()?));
+    let tls = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
     ask(tls, get).await
 }
 
@@ -102,50 +102,6 @@ fn request(get: &Get) -> Result<Request<Empty<Bytes>>, String> {
     let mut request = Request::get(&get.path).body(Empty::new()).map_err(|error| error.to_string())?;
     *request.headers_mut() = headers;
     Ok(request)
-}
-
-/// Upstream's probes verify nothing: they ask whether something answers, not who.
-fn anything_goes() -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    let verifier = Arc::new(AnythingGoes(provider));
-    Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
-}
-
-#[derive(Debug)]
-struct AnythingGoes(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnythingGoes {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Follows kubernetes `pkg/kubelet/status/status_manager.go`.
 
 use crate::pod::{PodView, items};
-use client::{Body, Call, Client, DeleteOptions, PatchKind, Preconditions, ReplyBody, Resource, Verb};
+use client::{Client, DeleteOptions, Preconditions, Resource};
 use meta::{Doc, Reason};
 use parking_lot::Mutex;
 use reconcile::{Controller, Error, Next, Queue, Runtime};
@@ -121,12 +121,8 @@ impl StatusWriter {
     async fn patch(&self, uid: &str, wanted: &Wanted, before: &Doc) -> meta::status::Result<()> {
         let mut status = Doc::clone(&wanted.status);
         replace_addresses(&mut status, before);
-        let mut call = Call::new(Verb::Patch, PODS.gvr(), &wanted.namespace, &wanted.name).subresource("status");
-        call.body = Body::Patch(PatchKind::Strategic, json!({ "metadata": { "uid": uid }, "status": status }));
-        let revision = match self.client.call(call).await?.body {
-            ReplyBody::Object(object) => object.revision,
-            _ => 0,
-        };
+        let patch = json!({ "metadata": { "uid": uid }, "status": status });
+        let revision = self.client.patch_strategic(PODS, &wanted.namespace, &wanted.name, "status", patch).await?.revision;
         self.state.lock().written.insert(uid.to_owned(), Written { status: wanted.status.clone(), revision });
         Ok(())
     }

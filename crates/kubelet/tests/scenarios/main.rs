@@ -4,5 +4,7 @@ mod deletion;
 mod eviction;
 mod failures;
 mod lives;
+#[path = "../../../apiserver/tests/plane/mod.rs"]
+mod plane;
 mod restarts;
 mod world;

@@ -1,8 +1,7 @@
 //! A control plane and a node whose containers live as a test declares. Time stands still unless a test lets it run.
 
-use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::{Issuer, SigningKey};
+use crate::plane;
+use apiserver::ApiServer;
 use client::{Client, EventKind, Options, Resource, WatchItem};
 use futures::StreamExt;
 use kubelet::fake::{FakeImages, FakeNetwork, FakeRuntime, FakeStats, Lifecycle, NoVolumes, PlainEnvironment, QuietProber};
@@ -14,8 +13,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
-use storage::backend::Disk;
-use storage::{Engine, EngineOptions, Keyring};
+use storage::Engine;
+use storage::backend::SimDisk;
 use tokio::time::Instant;
 
 pub const PODS: Resource = Resource::new("", "v1", "pods");
@@ -24,7 +23,6 @@ pub const EVENTS: Resource = Resource::new("", "v1", "events");
 const ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 pub const NS: &str = "default";
 pub const NODE: &str = "n1";
-const MINOR: u32 = 36;
 /// A second of the world, where time runs.
 const TICK: Duration = Duration::from_millis(5);
 /// More seconds than any story takes: one that gets there has failed.
@@ -77,8 +75,8 @@ impl World {
         tasks.tasks.spawn_blocking(move || waits.recv().is_err());
         let clock: SharedClock = Arc::new(TestClock { begun: Instant::now() });
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (engine, server) = api_server(&directory, &tasks, &clock).await;
-        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let until = (&tasks.tasks, &tasks.stop);
+        let (engine, server, admin) = plane::start(SimDisk::default(), clock.clone(), until, |_| {}).await;
         let node = server.client(User::authenticated(format!("system:node:{NODE}"), ["system:nodes"]));
         admin.create(ACCOUNTS, NS, json!({"metadata": {"name": "default"}})).await.expect("an account");
         let mut config = kubelet::Config::new(NODE, directory.path().join("root"));
@@ -242,32 +240,6 @@ impl Ticks {
 #[expect(clippy::disallowed_methods, reason = "it carries nothing: its end is the message")]
 fn channel_of_one() -> (Sender<()>, Receiver<()>) {
     channel()
-}
-
-async fn api_server(directory: &tempfile::TempDir, runtime: &Runtime, clock: &SharedClock) -> (Engine, Arc<ApiServer>) {
-    let backend = Disk::new(directory.path().join("store")).expect("a directory for the store");
-    let engine = Engine::open(Arc::new(backend), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
-    let store = engine.cluster("test").await.expect("a new cluster");
-    let published = Published::new(api::Catalog::new(MINOR).expect("a supported minor")).expect("valid kinds");
-    let signing = Arc::new(SigningKey::generate().expect("a key"));
-    let audiences = vec!["https://kubernetes.default.svc".to_owned()];
-    let config = Config {
-        cluster: "test".into(),
-        minor: MINOR,
-        git_version: format!("v1.{MINOR}.0"),
-        service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
-        node_ports: NODE_PORTS,
-        max_object_bytes: MAX_OBJECT_BYTES,
-        issuer: "https://issuer.example".into(),
-        token_audiences: audiences.clone(),
-        access: Arc::new(AccessIndex::new(Policies::published())),
-        caller_verifier: None,
-        kubelet: None,
-    };
-    let issuer = Arc::new(Issuer::new("https://issuer.example", signing, audiences));
-    let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());
-    let parts = Parts { config, published, store, issuer, clock: clock.clone(), tasks, stop };
-    (engine, ApiServer::start(parts).await.expect("an API server"))
 }
 
 pub fn text(doc: &Doc, pointer: &str) -> String {

@@ -1,6 +1,8 @@
 //! Streams as a person has them: the stock kubectl, an API server, a kubelet's server, and processes of this machine in
 //! place of containers. Over WebSocket and over SPDY.
 
+#[path = "../../../apiserver/tests/plane/mod.rs"]
+mod plane;
 mod processes;
 mod world;
 

@@ -1,12 +1,9 @@
 //! A control plane and a kubelet's server in this process, and kubectl beside it.
 
+use crate::plane;
 use crate::processes::Processes;
-use apiserver::{
-    ApiServer, HttpHandler, KUBELET_CLIENT, KubeletConnection, KubeletDialer, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published,
-};
-use auth::access::{AccessIndex, Policies};
+use apiserver::{HttpHandler, KUBELET_CLIENT, KubeletConnection, KubeletDialer};
 use auth::pki::{CertificateAuthority, Leaf, Usage};
-use auth::service_account::{Issuer, SigningKey};
 use client::{Client, Resource};
 use kubelet::server::{ApiAuth, KubeletServer, PodDialer, ServerParts, ServingCertificate, server_config};
 use kubelet::{FoundContainer, FoundPod, LookupError, PodLookup};
@@ -18,16 +15,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, LazyLock};
-use storage::backend::{Fault, SimDisk};
-use storage::{Engine, EngineOptions, Keyring};
+use std::sync::Arc;
+use storage::backend::SimDisk;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-const MINOR: u32 = 36;
-static PUBLISHED: LazyLock<Arc<Published>> =
-    LazyLock::new(|| Published::new(api::Catalog::new(MINOR).expect("a supported minor")).expect("sound schemas"));
 
 pub struct World {
     pub directory: tempfile::TempDir,
@@ -146,7 +138,10 @@ impl World {
         let log = directory.path().join("0.log");
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let authority = CertificateAuthority::generate("suite", SystemClock.now()).expect("an authority");
-        let server = api_server(&authority, &tasks, &stop).await;
+        let clock = Arc::new(SystemClock);
+        let kubelet = Some(to_kubelets(&authority));
+        let (_, server, admin) =
+            plane::start(SimDisk::default(), clock.clone(), (&tasks, &stop), |parts| parts.config.kubelet = kubelet).await;
         let (tcp, api_address) = listener().await;
         let handler = Arc::new(HttpHandler::new(server.clone()));
         let https = serve::Server { listener: tcp, tls: Some(tls(&authority)), plain: false };
@@ -154,7 +149,6 @@ impl World {
 
         let node = User::authenticated("system:node:n1", [meta::user::NODES]);
         let processes = Arc::new(Processes::new(tasks.clone()));
-        let clock = Arc::new(SystemClock);
         let kubelet = KubeletServer::new(ServerParts {
             node_name: "n1".into(),
             pods: Arc::new(OnePod(log.clone())),
@@ -168,7 +162,7 @@ impl World {
         let (tcp, kubelet_address) = listener().await;
         let https = serve::Server { listener: tcp, tls: Some(tls(&authority)), plain: false };
         tasks.spawn(https.run(kubelet, tasks.clone(), stop.clone()));
-        make_objects(&server.client(User::authenticated("admin", [meta::user::MASTERS])), kubelet_address.port()).await;
+        make_objects(&admin, kubelet_address.port()).await;
         write_kubeconfig(directory.path(), &authority, api_address);
         Some(Self { directory, processes, log, tasks, stop })
     }
@@ -262,31 +256,10 @@ fn finish(mut running: Running, input: &[u8]) -> Said {
     })
 }
 
-async fn api_server(authority: &CertificateAuthority, tasks: &TaskTracker, stop: &CancellationToken) -> Arc<ApiServer> {
-    let engine = Engine::open(Arc::new(SimDisk::new(Fault::None)), &Keyring::key([7; 32]), EngineOptions::default());
-    let store = engine.expect("a sound disk").cluster("c1").await.expect("the store serves");
+fn to_kubelets(authority: &CertificateAuthority) -> KubeletConnection {
     let identity = authority.issue(&Leaf::client(KUBELET_CLIENT, &[]), SystemClock.now()).expect("a certificate");
     let (der, key) = (authority.certificate_der(), identity.key.to_pem());
-    let kubelet = KubeletConnection::new(Arc::new(Loopback), der, &identity.certificate_der, &key).expect("a sound pair");
-    let audience = "https://kubernetes.default.svc".to_owned();
-    let config = apiserver::Config {
-        cluster: "c1".into(),
-        minor: MINOR,
-        git_version: format!("v1.{MINOR}.0-suite"),
-        service_cidr: Some("10.100.0.0/16".parse().expect("a valid range")),
-        node_ports: NODE_PORTS,
-        max_object_bytes: MAX_OBJECT_BYTES,
-        issuer: "https://oidc.example".into(),
-        token_audiences: vec![audience.clone()],
-        access: Arc::new(AccessIndex::new(Policies::published())),
-        caller_verifier: None,
-        kubelet: Some(kubelet),
-    };
-    let key = Arc::new(SigningKey::generate().expect("a key"));
-    let issuer = Arc::new(Issuer::new("https://oidc.example", key, vec![audience]));
-    let (tasks, stop, clock) = (tasks.clone(), stop.clone(), Arc::new(SystemClock));
-    let parts = Parts { config, published: PUBLISHED.clone(), store, issuer, clock, tasks, stop };
-    ApiServer::start(parts).await.expect("the API server starts")
+    KubeletConnection::new(Arc::new(Loopback), der, &identity.certificate_der, &key).expect("a sound pair")
 }
 
 async fn make_objects(admin: &Client, kubelet_port: u16) {

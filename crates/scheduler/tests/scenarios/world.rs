@@ -1,10 +1,8 @@
 //! A control plane to schedule in: a real API server over a store in a temporary directory, and nodes without kubelets.
 
-use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::{Issuer, SigningKey};
-use client::{Client, EventKind, Options, Resource, WatchItem};
-use futures::StreamExt;
+use crate::{plane, watched};
+use apiserver::ApiServer;
+use client::{Client, Resource};
 use meta::time::SharedClock;
 use meta::{Doc, User};
 use reconcile::{Informers, Runtime};
@@ -12,15 +10,14 @@ use scheduler::{Context, Stats};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::Engine;
 use storage::backend::Disk;
-use storage::{Engine, EngineOptions, Keyring};
 
 pub const PODS: Resource = Resource::new("", "v1", "pods");
 pub const NODES: Resource = Resource::new("", "v1", "nodes");
 pub const EVENTS: Resource = Resource::new("", "v1", "events");
 pub const CLAIMS: Resource = Resource::new("", "v1", "persistentvolumeclaims");
 const SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
-const MINOR: u32 = 36;
 /// Far longer than anything here takes: a test that gets there has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,31 +35,9 @@ pub struct World {
 impl World {
     pub async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let backend = Disk::new(directory.path().join("store")).expect("a directory for the store");
-        let engine = Engine::open(Arc::new(backend), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
-        let store = engine.cluster("test").await.expect("a new cluster");
+        let disk = Disk::new(directory.path().join("store")).expect("a directory for the store");
         let runtime = Runtime::new();
-        let published = Published::new(api::Catalog::new(MINOR).expect("a supported minor")).expect("valid kinds");
-        let signing = Arc::new(SigningKey::generate().expect("a key"));
-        let audiences = vec!["https://kubernetes.default.svc".to_owned()];
-        let config = Config {
-            cluster: "test".into(),
-            minor: MINOR,
-            git_version: format!("v1.{MINOR}.0"),
-            service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
-            node_ports: NODE_PORTS,
-            max_object_bytes: MAX_OBJECT_BYTES,
-            issuer: "https://issuer.example".into(),
-            token_audiences: audiences.clone(),
-            access: Arc::new(AccessIndex::new(Policies::published())),
-            caller_verifier: None,
-            kubelet: None,
-        };
-        let issuer = Arc::new(Issuer::new("https://issuer.example", signing, audiences));
-        let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());
-        let parts = Parts { config, published, store, issuer, clock: clock(), tasks, stop };
-        let server = ApiServer::start(parts).await.expect("an API server");
-        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        let (engine, server, admin) = plane::start(disk, clock(), (&runtime.tasks, &runtime.stop), |_| {}).await;
         let (scheduling, stats) = schedule(&server, |client| client);
         let world = Self { server, admin, stats, runtime, scheduling, engine, _directory: directory };
         let account = json!({"metadata": {"name": "default"}});
@@ -145,34 +120,26 @@ impl World {
 
     async fn watched(&self, resource: Resource, name: &str, wanted: impl Fn(Option<&Doc>) -> bool) -> Option<Doc> {
         let selector = format!("metadata.name={name}");
-        let waiting = self.watch_until(resource, &selector, wanted);
+        let waiting = self.watch_until(resource, selector, wanted);
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {name}"))
     }
 
     /// Waits for an event about a pod.
     pub async fn event(&self, pod: &str, reason: &str) -> Doc {
         let selector = format!("involvedObject.name={pod},reason={reason}");
-        let waiting = self.watch_until(EVENTS, &selector, |doc| doc.is_some());
+        let waiting = self.watch_until(EVENTS, selector, |doc| doc.is_some());
         let found = tokio::time::timeout(PATIENCE, waiting).await;
         found.unwrap_or_else(|_| panic!("no event {reason} about {pod}")).expect("an event")
     }
 
-    async fn watch_until(&self, resource: Resource, selector: &str, wanted: impl Fn(Option<&Doc>) -> bool) -> Option<Doc> {
+    fn watch_until(
+        &self,
+        resource: Resource,
+        selector: String,
+        wanted: impl Fn(Option<&Doc>) -> bool,
+    ) -> impl Future<Output = Option<Doc>> {
         let namespace = if resource == NODES { "" } else { "default" };
-        let selected = Options { field_selector: selector.into(), ..Options::default() };
-        let list = self.admin.list(resource, namespace, selected.clone()).await.expect("a list");
-        let mut current = list.items.first().map(|object| object.to_doc());
-        let options = Options { resource_version: list.revision.to_string(), ..selected };
-        let mut changes = self.admin.watch(resource, namespace, options).await.expect("a watch");
-        while !wanted(current.as_ref()) {
-            match changes.next().await.expect("the watch goes on") {
-                WatchItem::Event(event) => {
-                    current = (event.kind != EventKind::Deleted).then(|| event.object.to_doc());
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        current
+        watched::until(&self.admin, resource, namespace, selector, wanted)
     }
 }
 

@@ -1,6 +1,10 @@
 //! How many pods a second find a node, on a real API server: `cargo test -p scheduler --test throughput -- --ignored
 //! --nocapture`. Numbers are printed, not judged.
 
+#[path = "../../../apiserver/tests/plane/mod.rs"]
+mod plane;
+#[path = "../../../apiserver/tests/plane/watched.rs"]
+mod watched;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, reason = "stories need more of a world than this does")]
 mod world;

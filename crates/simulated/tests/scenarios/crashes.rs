@@ -2,7 +2,7 @@
 
 use crate::fuse::Fuse;
 use crate::stage::{Acts, DEPLOYMENTS, PODS, Stage, condition, is_leaving};
-use crate::world::{Kit, World};
+use crate::world::World;
 use meta::Doc;
 use serde_json::json;
 
@@ -37,8 +37,8 @@ async fn story(world: &World) {
 }
 
 /// Whether the story was over before the process died.
-async fn dies_after(writes: usize, kit: &Kit) -> bool {
-    let world = World::without_control(kit).await;
+async fn dies_after(writes: usize) -> bool {
+    let world = World::without_control().await;
     let fuse = Fuse::new(PROCESS, writes);
     world.start_control(Some(&fuse));
     let world = world.with_nodes(&["a", "b"], 1).await;
@@ -58,9 +58,8 @@ async fn dies_after(writes: usize, kit: &Kit) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_survives_the_death_of_its_control_at_each_write() {
-    let kit = Kit::new();
     let mut writes = 1;
-    while !dies_after(writes, &kit).await {
+    while !dies_after(writes).await {
         writes += 1;
     }
     // Sets and their sizes, pods and their nodes, endpoints, and what is told of them.

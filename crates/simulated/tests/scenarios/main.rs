@@ -6,6 +6,8 @@ mod crashes;
 #[allow(dead_code, reason = "not every story breaks something")]
 mod fuse;
 mod losses;
+#[path = "../../../apiserver/tests/plane/mod.rs"]
+mod plane;
 mod quiet_store;
 mod rollouts;
 mod seen;

@@ -1,11 +1,10 @@
 //! A simulated cluster. Its clock jumps as soon as nobody has anything to do.
 
 use crate::fuse::Fuse;
+use crate::plane;
 use crate::quiet_store::QuietStore;
 use crate::stage::{Acts, NODES, Stage, condition};
-use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::{Issuer, SigningKey};
+use apiserver::{ApiServer, Parts};
 use client::{Client, Resource};
 use controllers::KindFacts;
 use meta::time::SharedClock;
@@ -17,12 +16,11 @@ use simulated::Fleet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::Engine;
 use storage::backend::SimDisk;
-use storage::{Engine, EngineOptions, Keyring};
 use tokio::time::Instant;
 
 const ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
-const MINOR: u32 = 36;
 /// What pods tolerate if they say nothing.
 const TOLERATED: Duration = Duration::from_secs(300);
 /// Of simulated time.
@@ -39,31 +37,7 @@ impl Clock for StoryClock {
     }
 }
 
-/// What all worlds of a test share: it takes a while to make, and nothing changes it.
-#[derive(Clone)]
-pub struct Kit {
-    published: Arc<Published>,
-    kinds: Arc<[KindFacts]>,
-    signing: Arc<SigningKey>,
-}
-
-impl Kit {
-    pub fn new() -> Self {
-        let catalog = api::Catalog::new(MINOR).expect("a supported minor");
-        let facts = |def: &api::ResourceDef| KindFacts {
-            gvr: def.gvr.clone(),
-            kind: def.kind.clone(),
-            namespaced: def.namespaced,
-            verbs: def.verbs.clone(),
-        };
-        let kinds = catalog.iter().map(|def| facts(def)).collect();
-        let signing = Arc::new(SigningKey::generate().expect("a key"));
-        Self { published: Published::new(catalog).expect("valid kinds"), kinds, signing }
-    }
-}
-
 pub struct World {
-    kit: Kit,
     server: Arc<ApiServer>,
     admin: Client,
     pub fleet: Fleet,
@@ -109,48 +83,21 @@ impl Stage for World {
 impl World {
     /// With so many nodes in each of the zones, called `a0`, `a1`, `b0`, all of them ready.
     pub async fn start(zones: &[&str], nodes: usize) -> Self {
-        let world = Self::without_control(&Kit::new()).await;
+        let world = Self::without_control().await;
         world.start_control(None);
         world.with_nodes(zones, nodes).await
     }
 
-    pub async fn without_control(kit: &Kit) -> Self {
+    pub async fn without_control() -> Self {
         let clock: SharedClock = Arc::new(StoryClock { begun: Instant::now() });
         let runtime = Runtime::new();
-        let engine =
-            Engine::open(Arc::new(SimDisk::default()), &Keyring::file("keyring"), EngineOptions::default()).expect("a new store");
-        let store = Arc::new(QuietStore(engine.cluster("test").await.expect("a new cluster")));
-        let audiences = vec!["https://kubernetes.default.svc".to_owned()];
-        let config = Config {
-            cluster: "test".into(),
-            minor: MINOR,
-            git_version: format!("v1.{MINOR}.0"),
-            service_cidr: Some("10.100.0.0/16".parse().expect("a range")),
-            node_ports: NODE_PORTS,
-            max_object_bytes: MAX_OBJECT_BYTES,
-            issuer: "https://issuer.example".into(),
-            token_audiences: audiences.clone(),
-            access: Arc::new(AccessIndex::new(Policies::published())),
-            caller_verifier: None,
-            kubelet: None,
-        };
-        let issuer = Arc::new(Issuer::new("https://issuer.example", kit.signing.clone(), audiences));
-        let (tasks, stop) = (runtime.tasks.clone(), runtime.stop.clone());
-        let parts = Parts { config, published: kit.published.clone(), store, issuer, clock: clock.clone(), tasks, stop };
-        let server = ApiServer::start(parts).await.expect("an API server");
-        let admin = server.client(User::authenticated("admin", [meta::user::MASTERS]));
+        // No time passes while the store works.
+        let quiet = |parts: &mut Parts| parts.store = Arc::new(QuietStore(parts.store.clone()));
+        let until = (&runtime.tasks, &runtime.stop);
+        let (engine, server, admin) = plane::start(SimDisk::default(), clock.clone(), until, quiet).await;
         let fleet = Fleet::new(clock.clone(), &runtime);
-        Self {
-            kit: kit.clone(),
-            server,
-            admin,
-            fleet,
-            nodes: Mutex::default(),
-            clock,
-            runtime,
-            control: Mutex::default(),
-            engine,
-        }
+        let (nodes, control) = (Mutex::default(), Mutex::default());
+        Self { server, admin, fleet, nodes, clock, runtime, control, engine }
     }
 
     pub async fn with_nodes(self, zones: &[&str], nodes: usize) -> Self {
@@ -188,9 +135,15 @@ impl World {
             None => server.client(user),
         };
         let scheduler = client_for(User::authenticated::<String>(scheduler::USER, []));
+        let facts = |def: &Arc<api::ResourceDef>| KindFacts {
+            gvr: def.gvr.clone(),
+            kind: def.kind.clone(),
+            namespaced: def.namespaced,
+            verbs: def.verbs.clone(),
+        };
         let informers = controllers::start(controllers::Context {
             client: Arc::new(client_for),
-            kinds: self.kit.kinds.clone(),
+            kinds: plane::published(plane::MINOR).catalog().iter().map(facts).collect(),
             root_ca_pem: "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n".into(),
             authority: None,
             node_names: None,

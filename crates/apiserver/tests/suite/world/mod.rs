@@ -8,23 +8,18 @@ pub use clock::TestClock;
 pub use face::Http;
 pub use recorder::{Recorder, line};
 
-use apiserver::{ApiServer, Config, MAX_OBJECT_BYTES, NODE_PORTS, Parts, Published};
-use auth::access::{AccessIndex, Policies};
-use auth::service_account::{Issuer, SigningKey};
+use crate::plane;
+use apiserver::{ApiServer, Config};
 use client::{Client, Options, Resource, WatchItem, WatchStream};
 use futures::StreamExt;
 use meta::{Doc, User};
 use serde_json::json;
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use storage::backend::{Fault, SimDisk};
-use storage::{Engine, EngineOptions, Keyring};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub const ISSUER: &str = "https://oidc.example";
-pub const AUDIENCE: &str = "https://kubernetes.default.svc";
 /// The namespace of the tests' own objects.
 pub const NS: &str = "suite";
 
@@ -35,18 +30,9 @@ pub const CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps");
 pub const ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts");
 pub const NODES: Resource = Resource::new("", "v1", "nodes");
 
-/// What takes long to make and never changes is shared by the tests of this process.
-static PUBLISHED: LazyLock<Mutex<HashMap<u32, Arc<Published>>>> = LazyLock::new(Mutex::default);
-static KEY: LazyLock<Arc<SigningKey>> = LazyLock::new(|| Arc::new(SigningKey::generate().expect("a key")));
-
-fn published(minor: u32) -> Arc<Published> {
-    let mut all = PUBLISHED.lock().expect("no test panics while it holds this");
-    let make = || Published::new(api::Catalog::new(minor).expect("a supported minor")).expect("built-ins have sound schemas");
-    all.entry(minor).or_insert_with(make).clone()
-}
-
 pub struct World {
     pub server: Arc<ApiServer>,
+    admin: Client,
     pub clock: Arc<TestClock>,
     pub catalog: Arc<api::Catalog>,
     pub disk: SimDisk,
@@ -75,34 +61,20 @@ impl World {
 
     /// Whatever is on the disk comes to life.
     pub async fn boot(minor: u32, disk: SimDisk, configure: impl FnOnce(&mut Config)) -> Self {
-        let engine =
-            Engine::open(Arc::new(disk.clone()), &Keyring::key([7; 32]), EngineOptions::default()).expect("a sound disk");
-        let store = engine.cluster("c1").await.expect("the store serves");
-        let mut config = Config {
-            cluster: "c1".into(),
-            minor,
-            git_version: format!("v1.{minor}.0-suite"),
-            service_cidr: Some("10.100.0.0/16".parse().expect("a valid range")),
-            node_ports: NODE_PORTS,
-            max_object_bytes: MAX_OBJECT_BYTES,
-            issuer: ISSUER.into(),
-            token_audiences: vec![AUDIENCE.into()],
-            access: Arc::new(AccessIndex::new(Policies::published())),
-            caller_verifier: None,
-            kubelet: None,
-        };
-        configure(&mut config);
         let (clock, tasks, stop) = (Arc::new(TestClock::default()), TaskTracker::new(), CancellationToken::new());
-        let published = published(minor);
+        let published = plane::published(minor);
         let catalog = published.catalog().clone();
-        let issuer = Arc::new(Issuer::new(ISSUER, KEY.clone(), vec![AUDIENCE.into()]));
-        let parts = Parts { config, published, store, issuer, clock: clock.clone(), tasks: tasks.clone(), stop: stop.clone() };
-        let server = ApiServer::start(parts).await.expect("the API server starts");
-        Self { server, clock, catalog, disk, tasks, stop }
+        let of_minor = |parts: &mut apiserver::Parts| {
+            (parts.config.minor, parts.config.git_version) = (minor, format!("v1.{minor}.0"));
+            parts.published = published;
+            configure(&mut parts.config);
+        };
+        let (_, server, admin) = plane::start(disk.clone(), clock.clone(), (&tasks, &stop), of_minor).await;
+        Self { server, admin, clock, catalog, disk, tasks, stop }
     }
 
     pub fn admin(&self) -> Client {
-        self.as_user(User::authenticated("admin", [meta::user::MASTERS]))
+        self.admin.clone()
     }
 
     /// Somebody that nothing is granted to.
