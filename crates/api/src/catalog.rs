@@ -182,7 +182,7 @@ fn subresources(facts: &ResourceFacts) -> Vec<Subresource> {
 
 fn apply(def: &mut ResourceDef, row: &Row, schema: &Schema) {
     def.hooks = row.hooks;
-    def.selectable = row.selectable.to_vec();
+    def.selectable = row.selectable.into();
     def.scale = row.scale;
     def.name_check = row.name_check;
     def.sensitive = row.sensitive;

@@ -184,7 +184,7 @@ pub struct ResourceDef {
     pub hooks: Hooks,
     pub columns: Vec<Column>,
     /// Fields that field selectors may name beside metadata.name and metadata.namespace, e.g. `spec.nodeName`.
-    pub selectable: Vec<&'static str>,
+    pub selectable: Arc<[&'static str]>,
     pub scale: Option<ScalePaths>,
     /// Which names are valid; default: DNS subdomain.
     pub name_check: fn(&str) -> Vec<String>,

@@ -2,6 +2,7 @@
 
 use crate::def::{Cell, Column, Generation, Hooks, ResourceDef, Subresource};
 use meta::{Doc, GroupVersion, Gvr, names};
+use std::sync::Arc;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
@@ -39,7 +40,7 @@ impl ResourceDef {
             subresources: Vec::new(),
             hooks: Hooks::NONE,
             columns: vec![column("Name", "string", Cell::Name), column("Age", "string", Cell::Age)],
-            selectable: Vec::new(),
+            selectable: Arc::default(),
             scale: None,
             name_check: names::dns_subdomain,
             sensitive: false,
@@ -80,7 +81,7 @@ impl ResourceDef {
         self
     }
     pub fn selectable(mut self, field: &'static str) -> Self {
-        self.selectable.push(field);
+        self.selectable = self.selectable.iter().copied().chain([field]).collect();
         self
     }
     pub fn hooks(mut self, hooks: Hooks) -> Self {

@@ -4,7 +4,7 @@ use api::ResourceDef;
 use bytes::Bytes;
 use client::{Event, EventKind};
 use meta::object::ObjectError;
-use meta::{Doc, Object, Status, Texts};
+use meta::{Doc, Fields, Object, Status};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -183,8 +183,9 @@ impl ResourceCache {
     }
 
     /// The values of the selectable fields, in the order of the definition.
-    fn fields(&self, doc: &Doc) -> Texts {
-        self.def.selectable.iter().map(|field| self.def.field_value(doc, field)).collect()
+    fn fields(&self, doc: &Doc) -> Fields {
+        let values = self.def.selectable.iter().map(|field| self.def.field_value(doc, field)).collect();
+        Fields::new(&self.def.selectable, values)
     }
 
     pub fn get(&self, key: &str) -> Option<Arc<Object>> {
