@@ -1,6 +1,6 @@
 //! Builds definitions of kinds that are not Kubernetes' own: cloud records.
 
-use crate::def::{Cell, Column, Generation, Hooks, ResourceDef, Subresource};
+use crate::def::{Cell, Column, Generation, Hooks, Indexed, ResourceDef, Subresource};
 use meta::{Doc, GroupVersion, Gvr, names};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn column(name: &'static str, kind: &'static str, cell: Cell) -> Column {
 }
 
 impl ResourceDef {
-    /// A namespaced kind with every verb, printed as name and age.
+    /// A namespaced kind with every verb, found by its labels, printed as name and age.
     pub fn record(api_version: &str, kind: &str, plural: &str) -> Self {
         let GroupVersion { group, version } =
             GroupVersion::parse(api_version).unwrap_or_else(|| GroupVersion::new("", api_version));
@@ -41,6 +41,7 @@ impl ResourceDef {
             hooks: Hooks::NONE,
             columns: vec![column("Name", "string", Cell::Name), column("Age", "string", Cell::Age)],
             selectable: Arc::default(),
+            indexed: vec![Indexed::Labels],
             scale: None,
             name_check: names::dns_subdomain,
             sensitive: false,
