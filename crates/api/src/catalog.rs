@@ -170,6 +170,7 @@ fn built_in(facts: &ResourceFacts, schema: &Schema) -> ResourceDef {
     def.name_check = names::dns_subdomain;
     def.unconditional_update = true;
     def.generation = crate::Generation::Untracked;
+    def.indexed = row.map_or_else(Vec::new, |row| row.indexed.to_vec());
     if let Some(row) = row {
         apply(&mut def, row, schema);
     }
@@ -182,7 +183,7 @@ fn subresources(facts: &ResourceFacts) -> Vec<Subresource> {
 
 fn apply(def: &mut ResourceDef, row: &Row, schema: &Schema) {
     def.hooks = row.hooks;
-    def.selectable = row.selectable.to_vec();
+    def.selectable = row.selectable.into();
     def.scale = row.scale;
     def.name_check = row.name_check;
     def.sensitive = row.sensitive;

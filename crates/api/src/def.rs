@@ -169,6 +169,15 @@ pub struct Subresource {
     pub verbs: Vec<String>,
 }
 
+/// What a kind's objects are found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexed {
+    /// Every label that is there with its value.
+    Labels,
+    /// A selectable field.
+    Field(&'static str),
+}
+
 /// A served kind. Built-ins, custom resources and cloud records are all values of this type.
 #[derive(Clone, Debug)]
 pub struct ResourceDef {
@@ -184,7 +193,9 @@ pub struct ResourceDef {
     pub hooks: Hooks,
     pub columns: Vec<Column>,
     /// Fields that field selectors may name beside metadata.name and metadata.namespace, e.g. `spec.nodeName`.
-    pub selectable: Vec<&'static str>,
+    pub selectable: Arc<[&'static str]>,
+    /// What singles out few objects of many: a list by one of these does not look at the rest.
+    pub indexed: Vec<Indexed>,
     pub scale: Option<ScalePaths>,
     /// Which names are valid; default: DNS subdomain.
     pub name_check: fn(&str) -> Vec<String>,

@@ -12,5 +12,5 @@ mod selectable;
 mod strategy;
 
 pub use catalog::{Catalog, GroupEntry};
-pub use def::{Cell, Column, Conversion, Generation, Hooks, ResourceDef, ScalePaths, Subresource};
+pub use def::{Cell, Column, Conversion, Generation, Hooks, Indexed, ResourceDef, ScalePaths, Subresource};
 pub use record::RecordKind;

@@ -1,7 +1,8 @@
 //! Builds definitions of kinds that are not Kubernetes' own: cloud records.
 
-use crate::def::{Cell, Column, Generation, Hooks, ResourceDef, Subresource};
+use crate::def::{Cell, Column, Generation, Hooks, Indexed, ResourceDef, Subresource};
 use meta::{Doc, GroupVersion, Gvr, names};
+use std::sync::Arc;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
@@ -23,7 +24,7 @@ fn column(name: &'static str, kind: &'static str, cell: Cell) -> Column {
 }
 
 impl ResourceDef {
-    /// A namespaced kind with every verb, printed as name and age.
+    /// A namespaced kind with every verb, found by its labels, printed as name and age.
     pub fn record(api_version: &str, kind: &str, plural: &str) -> Self {
         let GroupVersion { group, version } =
             GroupVersion::parse(api_version).unwrap_or_else(|| GroupVersion::new("", api_version));
@@ -39,7 +40,8 @@ impl ResourceDef {
             subresources: Vec::new(),
             hooks: Hooks::NONE,
             columns: vec![column("Name", "string", Cell::Name), column("Age", "string", Cell::Age)],
-            selectable: Vec::new(),
+            selectable: Arc::default(),
+            indexed: vec![Indexed::Labels],
             scale: None,
             name_check: names::dns_subdomain,
             sensitive: false,
@@ -80,7 +82,7 @@ impl ResourceDef {
         self
     }
     pub fn selectable(mut self, field: &'static str) -> Self {
-        self.selectable.push(field);
+        self.selectable = self.selectable.iter().copied().chain([field]).collect();
         self
     }
     pub fn hooks(mut self, hooks: Hooks) -> Self {

@@ -1,8 +1,9 @@
 //! Which objects a list or watch is about.
 
-use crate::cache::Scope;
-use api::ResourceDef;
+use crate::cache::{Lookup, Scope};
+use api::{Indexed, ResourceDef};
 use client::{Options, Target};
+use meta::labels::Requirement;
 use meta::status::Result;
 use meta::{FieldSelector, LabelSelector, Object, Status};
 use std::sync::Arc;
@@ -51,6 +52,26 @@ impl Filter {
             prefix if one => Scope::Key(prefix.to_owned()),
             "" => self.fields.0.iter().find_map(field).unwrap_or_else(|| Scope::Prefix(String::new())),
             prefix => Scope::Prefix(prefix.to_owned()),
+        }
+    }
+
+    /// What of the selectors an index answers, if anything.
+    pub fn lookup(&self) -> Option<Lookup> {
+        let indexed = self.stored.indexed.iter().enumerate();
+        indexed.filter_map(|(index, by)| Some(Lookup { index, value: self.asked(by)? })).next()
+    }
+
+    /// The one value that the selectors let through.
+    fn asked(&self, by: &Indexed) -> Option<String> {
+        match by {
+            Indexed::Labels => self.labels.0.iter().find_map(|requirement| match requirement {
+                Requirement::In(label, values) if values.len() == 1 => Some(Lookup::label(label, &values[0])),
+                _ => None,
+            }),
+            Indexed::Field(field) => {
+                let term = self.fields.0.iter().find(|term| term.equal && self.served.stored_field(&term.field) == *field)?;
+                Some(term.value.clone())
+            }
         }
     }
 

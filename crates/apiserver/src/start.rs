@@ -48,7 +48,7 @@ impl ApiServer {
         let rbac = Arc::new(RbacIndex::default());
         feed_rbac(&caches, &rbac);
         let graph = Arc::new(NodeGraph::default());
-        feed_nodes(&published, &caches, &graph);
+        feed_nodes(&caches, &graph);
         let nodes = Arc::new(NodeAuthorizer::new(graph, config.minor));
         let authorizers: Vec<Arc<dyn Authorizer>> =
             vec![Arc::new(PrivilegedGroups), Arc::new(AlwaysAllowPaths), nodes, config.access.clone(), rbac.clone()];
@@ -113,7 +113,7 @@ fn feed_rbac(caches: &Caches, index: &Arc<RbacIndex>) {
 
 /// The node authorizer's graph needs pods (which reference the rest), and volumes with their attachments. What names no
 /// node counts as absent there: where the cache knows that, no document is parsed to find it out.
-fn feed_nodes(published: &Published, caches: &Caches, graph: &Arc<NodeGraph>) {
+fn feed_nodes(caches: &Caches, graph: &Arc<NodeGraph>) {
     let kinds = [
         ("", "pods", GraphKind::Pod),
         ("", "persistentvolumes", GraphKind::PersistentVolume),
@@ -123,10 +123,8 @@ fn feed_nodes(published: &Published, caches: &Caches, graph: &Arc<NodeGraph>) {
     ];
     for (group, resource, kind) in kinds {
         let (graph, gvr) = (graph.clone(), Gvr::new(group, "v1", resource));
-        let def = published.catalog.by_gvr(&gvr);
-        let node_name = def.and_then(|def| def.selectable.iter().position(|field| *field == "spec.nodeName"));
         listen(caches, &gvr, move |namespace, name, object| {
-            let has_node = |object: &&Object| node_name.is_none_or(|at| object.fields.get(at).is_some_and(|n| !n.is_empty()));
+            let has_node = |object: &&Object| object.fields.named("spec.nodeName") != Some("");
             graph.apply(kind, namespace, name, object.filter(has_node).map(Object::to_doc).as_ref());
         });
     }

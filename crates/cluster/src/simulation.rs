@@ -3,11 +3,12 @@
 use crate::factory::Factory;
 use agent::imds::Metadata;
 use agent::instances::{Launch, Machine, Machines};
+use apiserver::ApiServer;
 use auth::access::CallerIdentity;
 use client::{Call, Client, Reply, Transport, WatchStream};
 use meta::status::Result;
 use meta::time::SharedClock;
-use meta::{Reason, Status};
+use meta::{Reason, Status, User};
 use node::{Identity, NodeConfig};
 use parking_lot::Mutex;
 use reconcile::Runtime;
@@ -15,7 +16,7 @@ use simulated::Fleet;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
 
 pub struct SimulatedInstances {
@@ -83,7 +84,7 @@ impl Joining {
         let config = node::settings(identity, &user_data, machine, Path::new(""), &version);
         let caller = caller(metadata)?;
         let (node_name, factory) = (config.node_name.clone(), self.factory);
-        let client = Client::new(Arc::new(NodeTransport { factory, authority, caller, node_name }));
+        let client = Client::new(Arc::new(NodeTransport { factory, authority, caller, node_name, known: Mutex::default() }));
         let running = self.running.lock();
         // Destroyed meanwhile: what is not started need not be removed.
         let id = &*metadata.instance_id;
@@ -124,18 +125,38 @@ struct NodeTransport {
     authority: String,
     caller: CallerIdentity,
     node_name: String,
+    known: Mutex<Option<Known>>,
+}
+
+/// Whom a control plane took the node for, as long as its access entries stay as they were.
+struct Known {
+    server: Weak<ApiServer>,
+    generation: u64,
+    user: User,
 }
 
 impl NodeTransport {
     async fn client(&self) -> Result<Client> {
         let unavailable = || Status::new(Reason::ServiceUnavailable, "the control plane does not run");
         let server = self.factory.server_of(&self.authority).await.ok_or_else(unavailable)?;
+        // Read before the entries are: what changes meanwhile is looked at next time.
+        let generation = server.config().access.generation();
+        let mut known = self.known.lock();
+        let same = |known: &&Known| known.generation == generation && known.server.as_ptr() == Arc::as_ptr(&server);
+        if let Some(known) = known.as_ref().filter(same) {
+            return Ok(server.client(known.user.clone()));
+        }
+        let user = self.user(&server)?;
+        *known = Some(Known { server: Arc::downgrade(&server), generation, user: user.clone() });
+        Ok(server.client(user))
+    }
+
+    fn user(&self, server: &ApiServer) -> Result<User> {
         let named = |_: &str| Some(self.node_name.clone());
-        let user = server.config().access.map(&self.caller, named).map_err(|error| {
+        server.config().access.map(&self.caller, named).map_err(|error| {
             tracing::debug!(node = self.node_name, %error, "a simulated node is nobody to its cluster");
             Status::unauthorized()
-        })?;
-        Ok(server.client(user))
+        })
     }
 }
 

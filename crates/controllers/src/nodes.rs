@@ -4,7 +4,6 @@ use crate::context::{Cx, NODES};
 use crate::workloads::Kind;
 use meta::{Doc, Object};
 use reconcile::Informer;
-use serde::Deserialize;
 use std::sync::Arc;
 
 pub(crate) const NODE: Kind = Kind { resource: NODES, api_version: "v1", kind: "Node" };
@@ -50,23 +49,10 @@ pub(crate) fn is_taint(taint: &Doc, key: &str, effect: &str) -> bool {
     taint["key"] == key && taint["effect"] == effect
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Pod {
-    spec: Spec,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Spec {
-    node_name: Option<String>,
-}
-
 /// The node that a pod is bound to.
 pub(crate) fn node_of(pod: &Object) -> Option<String> {
-    // Only the one field is read: an index asks for it at every change of every pod.
-    let pod: Pod = serde_json::from_slice(pod.stored()).ok()?;
-    pod.spec.node_name.filter(|node| !node.is_empty())
+    let node = pod.text("spec.nodeName");
+    (!node.is_empty()).then(|| node.into_owned())
 }
 
 /// All pods, to be found by their node.

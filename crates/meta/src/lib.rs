@@ -7,6 +7,7 @@ pub mod group;
 pub mod labels;
 pub mod names;
 pub mod object;
+mod part;
 pub mod placement;
 pub mod quantity;
 pub mod status;
@@ -19,7 +20,7 @@ pub use group::{GroupKind, GroupResource, GroupVersion, Gvk, Gvr};
 pub use labels::{FieldSelector, LabelSelector, LabelSet};
 pub use object::{Meta, Object, OwnerReference};
 pub use status::{Reason, Status};
-pub use texts::{Labels, Texts};
+pub use texts::{Fields, Labels, Texts};
 pub use time::{Clock, SystemClock, Time};
 pub use user::User;
 

@@ -1,8 +1,10 @@
 //! A stored object: its JSON bytes, kept once and shared, and the envelope that caches and selectors need.
 
-use crate::{Doc, Labels, Texts};
+use crate::part::part;
+use crate::{Doc, Fields, Labels};
 use bytes::Bytes;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Stored JSON starts with these bytes, so that `resourceVersion` can be spliced in without parsing.
@@ -66,8 +68,7 @@ struct Probe {
 pub struct Object {
     pub meta: Meta,
     pub revision: u64,
-    /// Values of the kind's selectable fields, in the order its definition names them.
-    pub fields: Texts,
+    pub fields: Fields,
     json: Bytes,
 }
 
@@ -86,7 +87,7 @@ impl Object {
             return Err(ObjectError::NotCanonical);
         }
         let probe: Probe = serde_json::from_slice(&json)?;
-        Ok(Self { meta: probe.metadata.trimmed(), revision, fields: Texts::default(), json })
+        Ok(Self { meta: probe.metadata.trimmed(), revision, fields: Fields::default(), json })
     }
 
     /// Builds an object from a document, for instance a reply that was never stored.
@@ -104,10 +105,10 @@ impl Object {
             Some(metadata @ Doc::Object(_)) => Meta::deserialize(metadata)?,
             _ => Meta::default(),
         };
-        Ok(Self { meta: meta.trimmed(), revision, fields: Texts::default(), json })
+        Ok(Self { meta: meta.trimmed(), revision, fields: Fields::default(), json })
     }
 
-    pub fn with_fields(mut self, fields: Texts) -> Self {
+    pub fn with_fields(mut self, fields: Fields) -> Self {
         self.fields = fields;
         self
     }
@@ -160,7 +161,21 @@ impl Object {
 
     /// Parses just the part at a JSON pointer.
     pub fn get(&self, pointer: &str) -> Doc {
-        self.to_doc().pointer(pointer).cloned().unwrap_or(Doc::Null)
+        let has_version = matches!(pointer, "" | "/metadata" | "/metadata/resourceVersion");
+        let found = if has_version { self.to_doc().pointer(pointer).cloned() } else { part(&self.json, pointer) };
+        found.unwrap_or(Doc::Null)
+    }
+
+    /// The text of a field such as `spec.nodeName`, `""` where there is none. Read from the document only where whoever made
+    /// the object has not noted it down.
+    pub fn text(&self, field: &str) -> Cow<'_, str> {
+        match self.fields.named(field) {
+            Some(known) => known.into(),
+            None => match part(&self.json, &format!("/{}", field.replace('.', "/"))) {
+                Some(Doc::String(text)) => text.into(),
+                _ => "".into(),
+            },
+        }
     }
 
     pub fn resource_version(&self) -> String {
@@ -217,6 +232,23 @@ mod tests {
         assert_eq!(back, object.to_doc());
         assert_eq!(back["metadata"]["resourceVersion"], "42");
         assert_eq!(&object.meta.labels["x"], "y");
+        for (pointer, part) in [
+            ("/metadata/resourceVersion", "\"42\""),
+            ("/metadata/labels/x", "\"y\""),
+            ("/kind", "\"ConfigMap\""),
+            ("/spec", "null"),
+        ] {
+            assert_eq!(object.get(pointer).to_string(), part, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn fields_are_read_where_they_are_not_known() {
+        let object = Object::from_doc(&json!({"spec": {"nodeName": "a", "count": 1}}), 1).expect("a valid object");
+        let known = object.at_revision(2).with_fields(Fields::new(&["x", "spec.nodeName"].into(), ["", "b"].iter().collect()));
+        let texts =
+            |object: &Object| ["spec.nodeName", "spec.count", "status.phase"].map(|field| object.text(field).into_owned());
+        assert_eq!((texts(&object), texts(&known)), (["a", "", ""].map(String::from), ["b", "", ""].map(String::from)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::de::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Index;
+use std::sync::Arc;
 
 /// A list of texts. Each lies behind its length, so that any text fits, and finding one walks past those before it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -66,6 +67,28 @@ impl<T: AsRef<str>> FromIterator<T> for Texts {
 impl fmt::Debug for Texts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Values of a kind's selectable fields, in the order its definition names them.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    names: Option<Arc<[&'static str]>>,
+    values: Texts,
+}
+
+impl Fields {
+    /// `names` are shared by all objects of the kind.
+    pub fn new(names: &Arc<[&'static str]>, values: Texts) -> Self {
+        Self { names: Some(names.clone()), values }
+    }
+
+    pub fn get(&self, index: usize) -> Option<&str> {
+        self.values.get(index)
+    }
+
+    pub fn named(&self, name: &str) -> Option<&str> {
+        self.get(self.names.as_ref()?.iter().position(|known| *known == name)?)
     }
 }
 

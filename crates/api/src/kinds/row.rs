@@ -1,6 +1,6 @@
 //! What a kind adds to the facts of its schema.
 
-use crate::def::{Conversion, Generation, Hooks, ScalePaths};
+use crate::def::{Conversion, Generation, Hooks, Indexed, ScalePaths};
 use meta::names;
 
 /// One kind in one served version. Built with `const` functions so that the list of kinds is plain data.
@@ -11,6 +11,7 @@ pub struct Row {
     pub kind: &'static str,
     pub hooks: Hooks,
     pub selectable: &'static [&'static str],
+    pub indexed: &'static [Indexed],
     pub scale: Option<ScalePaths>,
     pub name_check: fn(&str) -> Vec<String>,
     pub sensitive: bool,
@@ -31,6 +32,7 @@ impl Row {
             kind,
             hooks: Hooks::NONE,
             selectable: &[],
+            indexed: &[],
             scale: None,
             name_check: names::dns_subdomain,
             sensitive: false,
@@ -48,6 +50,10 @@ impl Row {
     }
     pub const fn selectable(mut self, fields: &'static [&'static str]) -> Self {
         self.selectable = fields;
+        self
+    }
+    pub const fn indexed(mut self, indexed: &'static [Indexed]) -> Self {
+        self.indexed = indexed;
         self
     }
     pub const fn scale(mut self, replicas: &'static str, status_replicas: &'static str, selector: &'static str) -> Self {

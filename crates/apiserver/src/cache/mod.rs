@@ -3,8 +3,10 @@
 
 mod feed;
 mod handoff;
+mod index;
 mod resource;
 
 pub use feed::{Caches, FeedError};
 pub(crate) use handoff::Handoff;
+pub use index::Lookup;
 pub use resource::{CachedChange, Objects, ResourceCache, Scope, Slice, Subscription};

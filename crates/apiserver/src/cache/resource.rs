@@ -1,10 +1,11 @@
 //! One resource's cache.
 
+use super::index::{Indexes, Lookup};
 use api::ResourceDef;
 use bytes::Bytes;
 use client::{Event, EventKind};
 use meta::object::ObjectError;
-use meta::{Doc, Object, Status, Texts};
+use meta::{Doc, Fields, Object, Status};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -112,6 +113,7 @@ impl CachedChange {
 
 struct State {
     objects: Objects,
+    indexes: Indexes,
     ring: VecDeque<Arc<CachedChange>>,
     /// Changes at or below this revision are no longer in the ring.
     forgotten: u64,
@@ -146,6 +148,7 @@ impl ResourceCache {
     pub fn new(loaded_at: u64, def: &Arc<ResourceDef>) -> Self {
         let state = State {
             objects: Objects::new(),
+            indexes: Indexes::new(&def.indexed, &def.selectable),
             ring: VecDeque::new(),
             forgotten: loaded_at,
             changed: 0,
@@ -165,7 +168,9 @@ impl ResourceCache {
     pub fn load(&self, key: &str, object: Object) {
         let mut state = self.state.lock();
         state.changed = state.changed.max(object.revision);
-        state.objects.insert(key.into(), Arc::new(object));
+        let key: Arc<str> = key.into();
+        state.indexes.update(&key, None, Some(&object));
+        state.objects.insert(key, Arc::new(object));
     }
 
     /// Reads a stored record. Those of kinds without selectable fields never become documents here.
@@ -183,8 +188,9 @@ impl ResourceCache {
     }
 
     /// The values of the selectable fields, in the order of the definition.
-    fn fields(&self, doc: &Doc) -> Texts {
-        self.def.selectable.iter().map(|field| self.def.field_value(doc, field)).collect()
+    fn fields(&self, doc: &Doc) -> Fields {
+        let values = self.def.selectable.iter().map(|field| self.def.field_value(doc, field)).collect();
+        Fields::new(&self.def.selectable, values)
     }
 
     pub fn get(&self, key: &str) -> Option<Arc<Object>> {
@@ -200,8 +206,12 @@ impl ResourceCache {
     }
 
     pub fn slice(&self) -> Slice {
-        let state = self.state.lock();
-        Slice { objects: state.objects.clone(), changed: state.changed }
+        self.slice_of(None)
+    }
+
+    /// Only what has the value that is looked for.
+    pub fn slice_of(&self, lookup: Option<&Lookup>) -> Slice {
+        self.state.lock().slice(lookup)
     }
 
     /// Applies one committed change, hands it to the watchers and returns it.
@@ -214,6 +224,7 @@ impl ResourceCache {
             Some(object) => state.objects.insert(key.clone(), object.clone()),
             None => state.objects.remove(&key),
         };
+        state.indexes.update(&key, previous.as_deref(), object.as_deref());
         state.changed = revision;
         let (kind, shown) = match (object, &previous) {
             (Some(object), None) => (EventKind::Added, object),
@@ -251,11 +262,10 @@ impl ResourceCache {
         Ok(state.register(scope, |change| change.revision > after))
     }
 
-    /// The present state and everything after it, without a gap between.
-    pub fn subscribe_now(&self, scope: &Scope) -> (Slice, Subscription) {
+    /// The present state, as [`Self::slice_of`], and everything after it, without a gap between.
+    pub fn subscribe_now(&self, scope: &Scope, lookup: Option<&Lookup>) -> (Slice, Subscription) {
         let mut state = self.state.lock();
-        let slice = Slice { objects: state.objects.clone(), changed: state.changed };
-        (slice, state.register(scope, |_| false))
+        (state.slice(lookup), state.register(scope, |_| false))
     }
 
     pub fn watchers(&self) -> usize {
@@ -264,6 +274,11 @@ impl ResourceCache {
 }
 
 impl State {
+    fn slice(&self, lookup: Option<&Lookup>) -> Slice {
+        let objects = lookup.map_or_else(|| self.objects.clone(), |lookup| self.indexes.find(&self.objects, lookup));
+        Slice { objects, changed: self.changed }
+    }
+
     fn register(&mut self, scope: &Scope, missed: impl Fn(&CachedChange) -> bool) -> Subscription {
         let (sender, live) = mpsc::channel(WATCHER_BACKLOG);
         self.watchers.add(scope, sender);

@@ -77,7 +77,7 @@ impl ApiServer {
     pub(crate) async fn delete_collection(&self, cx: &Cx<'_>) -> Result<Reply> {
         self.caches.fresh().await?;
         let filter = self.filter(cx)?;
-        let slice = self.cache_of(&cx.def)?.slice();
+        let slice = self.cache_of(&cx.def)?.slice_of(filter.lookup().as_ref());
         let selected: Vec<Arc<Object>> =
             slice.under(&filter.prefix, "").map(|(_, o)| o).filter(|o| filter.matches(o)).cloned().collect();
         let each = stream::iter(selected.clone()).map(Ok);

@@ -124,7 +124,7 @@ impl ApiServer {
             }
             (version, _) => self.caches.reached(self.known_version(version)?).await?,
         };
-        let slice = cache.slice();
+        let slice = cache.slice_of(filter.lookup().as_ref());
         let revision = reached.max(slice.changed);
         if options.limit == 0 {
             return Ok(Listing::Whole(Whole {
@@ -141,7 +141,7 @@ impl ApiServer {
     async fn next_page(&self, cx: &Cx<'_>, cache: &ResourceCache, filter: &Filter, token: Continue) -> Result<List> {
         let Ok(at) = u64::try_from(token.rv) else {
             let reached = self.caches.fresh().await?;
-            let slice = cache.slice();
+            let slice = cache.slice_of(filter.lookup().as_ref());
             let revision = reached.max(slice.changed);
             return Ok(self.page_of(cx, &slice, filter, revision, &token.start));
         };
@@ -151,7 +151,7 @@ impl ApiServer {
 
     /// A page as of revision `at`: from the cache when the resource has not changed since, else from the history.
     async fn page_at(&self, cx: &Cx<'_>, cache: &ResourceCache, filter: &Filter, at: u64, after: &str) -> Result<List> {
-        let slice = cache.slice();
+        let slice = cache.slice_of(filter.lookup().as_ref());
         if slice.changed <= at {
             return Ok(self.page_of(cx, &slice, filter, at, after));
         }

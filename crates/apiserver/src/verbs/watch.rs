@@ -28,7 +28,7 @@ impl ApiServer {
                 "0" => self.caches.applied(),
                 version => self.caches.reached(self.known_version(version)?).await?,
             };
-            let (slice, subscription) = cache.subscribe_now(&filter.scope());
+            let (slice, subscription) = cache.subscribe_now(&filter.scope(), filter.lookup().as_ref());
             let present = slice.under(&filter.prefix, "").filter(|(_, object)| filter.matches(object));
             queue.extend(present.map(|(_, object)| added(object)));
             if options.send_initial_events == Some(true) && options.allow_bookmarks {

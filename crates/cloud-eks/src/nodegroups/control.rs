@@ -34,7 +34,7 @@ impl NodeView {
     /// The nodes that these instances may have become.
     fn nodes_of(&self, instances: &[Doc]) -> Nodes {
         let nodes = instances.iter().filter_map(node::name_of).filter_map(|name| self.nodes.get("", name));
-        nodes.map(|node| (node.meta.name.to_string(), node.to_doc())).collect()
+        nodes.map(|node| (node.meta.name.to_string(), node::of_object(&node))).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Nodes as the cluster's API shows them.
 
 use super::name;
-use meta::Doc;
+use meta::{Doc, Object};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -18,6 +18,14 @@ pub fn of<'a>(nodes: &'a Nodes, instance: &Doc) -> Option<&'a Doc> {
     let node = nodes.get(name_of(instance)?)?;
     let provider = node["spec"]["providerID"].as_str().unwrap_or_default();
     (provider.is_empty() || provider.rsplit('/').next() == Some(name(instance))).then_some(node)
+}
+
+/// The parts of a Node that a group looks at: a pass reads hundreds.
+pub fn of_object(node: &Object) -> Doc {
+    json!({
+        "metadata": {"name": node.meta.name, "labels": node.get("/metadata/labels")},
+        "spec": node.get("/spec"), "status": {"conditions": node.get("/status/conditions")},
+    })
 }
 
 pub fn is_ready(node: &Doc) -> bool {

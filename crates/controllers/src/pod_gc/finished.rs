@@ -3,7 +3,6 @@
 use meta::Object;
 use parking_lot::Mutex;
 use reconcile::{ObjectChange, ObjectKey};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// `--terminated-pod-gc-threshold`.
@@ -14,26 +13,6 @@ type Rank = (bool, String, ObjectKey);
 
 #[derive(Default)]
 pub(super) struct Finished(Mutex<BTreeMap<ObjectKey, Rank>>);
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Pod {
-    metadata: Metadata,
-    status: Status,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Metadata {
-    creation_timestamp: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    phase: Option<String>,
-    reason: Option<String>,
-}
 
 impl Finished {
     /// True if there are more now than are kept.
@@ -58,10 +37,12 @@ impl Finished {
 }
 
 fn rank(key: &ObjectKey, pod: &Object) -> Option<Rank> {
-    let pod: Pod = serde_json::from_slice(pod.stored()).ok()?;
-    let phase = pod.status.phase.filter(|phase| matches!(phase.as_str(), "Succeeded" | "Failed"))?;
-    let evicted = phase == "Failed" && pod.status.reason.as_deref() == Some("Evicted");
-    Some((!evicted, pod.metadata.creation_timestamp.unwrap_or_default(), key.clone()))
+    let phase = pod.text("status.phase");
+    if !matches!(&*phase, "Succeeded" | "Failed") {
+        return None;
+    }
+    let evicted = phase == "Failed" && pod.text("status.reason") == "Evicted";
+    Some((!evicted, pod.text("metadata.creationTimestamp").into_owned(), key.clone()))
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Reporter {
     status: Doc,
     /// Of the node that `status` is from.
     revision: u64,
+    /// What `status` says, once that is known.
+    said: Option<Measured>,
     written_at: Instant,
 }
 
@@ -85,7 +87,8 @@ async fn register(cx: Arc<Cx>, nodes: Arc<Informer>) -> Reporter {
             Ok(node) => {
                 let status = node.get("/status");
                 let (uid, revision) = (node.meta.uid.clone(), node.revision);
-                let mut reporter = Reporter { cx, nodes, uid, status: Doc::Null, revision, written_at: Instant::now() };
+                let (unsaid, written_at) = (Doc::Null, Instant::now());
+                let mut reporter = Reporter { cx, nodes, uid, status: unsaid, revision, said: None, written_at };
                 reporter.tell_changes(&status);
                 reporter.status = status;
                 return reporter;
@@ -157,7 +160,7 @@ impl Reporter {
             let found = crate::pod::items(&shown).iter().find(|condition| condition["type"] == known["type"]);
             *known = found.cloned().unwrap_or_default();
         }
-        self.revision = node.revision;
+        (self.revision, self.said) = (node.revision, None);
     }
 
     async fn beat(&mut self) {
@@ -167,14 +170,20 @@ impl Reporter {
         }
         self.take_notice();
         let measured = measure(&self.cx).await;
+        let due = self.written_at.elapsed() >= REPORT_EVERY;
+        // Thousands of nodes in one process: a document is made when there may be something to say.
+        if !due && self.said.as_ref() == Some(&measured) {
+            return;
+        }
         let status = document::status(&self.cx.config, &measured, crate::pod::items(&self.status["conditions"]), now);
-        if !changed(&self.status, &status) && self.written_at.elapsed() < REPORT_EVERY {
+        if !due && !changed(&self.status, &status) {
+            self.said = Some(measured);
             return;
         }
         match write_status(&self.cx, &status).await {
             Ok(node) => {
                 self.tell_changes(&status);
-                (self.status, self.revision) = (status, node.revision);
+                (self.status, self.revision, self.said) = (status, node.revision, Some(measured));
                 self.written_at = Instant::now();
             }
             Err(status) => tracing::warn!(%status, "the node's status is not written"),

@@ -89,7 +89,7 @@ impl Observed {
 }
 
 /// What probes said last, by container id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Probes {
     results: HashMap<(String, ProbeKind), (bool, String)>,
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub struct ShownPod {
     pub pod: Arc<PodView>,
     pub status: Arc<Doc>,
-    pub observed: Observed,
+    pub observed: Arc<Observed>,
 }
 
 #[derive(Default)]

@@ -48,6 +48,19 @@ pub(super) enum Pass {
     Done,
 }
 
+/// What the status that was said last is made of.
+struct Published {
+    pod: Arc<PodView>,
+    observed: Arc<Observed>,
+    probes: Probes,
+    reasons: HashMap<String, (String, String)>,
+    messages: HashMap<String, String>,
+    starting: HashSet<String>,
+    failure: Option<Failure>,
+    ending: bool,
+    ended: bool,
+}
+
 pub struct Worker {
     pub(super) cx: Arc<Cx>,
     pub(super) mailbox: Arc<Mailbox>,
@@ -68,6 +81,7 @@ pub struct Worker {
     pub(super) failure: Option<Failure>,
     pub(super) start_time: Time,
     conditions: Vec<Doc>,
+    published: Option<Published>,
     pub(super) listed: bool,
     /// Until when containers that did not start are left alone, and of which generation of the pod that was.
     pub(super) pauses: HashMap<String, Instant>,
@@ -96,6 +110,7 @@ impl Worker {
             populated: String::new(),
             failure: None,
             start_time,
+            published: None,
             listed: false,
             pauses: HashMap::new(),
             pauses_of: 0,
@@ -286,6 +301,10 @@ impl Worker {
 
     /// Says how the pod is. `ended`: nothing of it runs any more.
     pub(super) fn publish(&mut self, ended: bool) {
+        let ending = matches!(self.life, Life::Ending { .. } | Life::Ended);
+        if self.published.as_ref().is_some_and(|published| published.is_of(self, ending, ended)) {
+            return;
+        }
         let api = status::known_conditions(self.pod.status());
         let mut known = self.conditions.clone();
         known.extend(api.iter().filter(|condition| !self.conditions.iter().any(|own| own["type"] == condition["type"])).cloned());
@@ -297,7 +316,7 @@ impl Worker {
             messages: &self.messages,
             starting: &self.starting,
             failure: self.failure.as_ref(),
-            ending: matches!(self.life, Life::Ending { .. } | Life::Ended),
+            ending,
             ended,
             host_ips: &self.cx.config.addresses,
             start_time: self.start_time,
@@ -306,12 +325,34 @@ impl Worker {
         };
         let status = Arc::new(status::generate(&facts));
         self.conditions = status::known_conditions(&status).to_vec();
-        self.show(status.clone());
+        let observed = Arc::new(self.observed.clone());
+        self.cx.shown.put(ShownPod { pod: self.pod.clone(), status: status.clone(), observed: observed.clone() });
         self.cx.statuses.set(&self.pod, status);
+        self.published = Some(Published {
+            pod: self.pod.clone(),
+            observed,
+            probes: self.probes.clone(),
+            reasons: self.reasons.clone(),
+            messages: self.messages.clone(),
+            starting: self.starting.clone(),
+            failure: self.failure.clone(),
+            ending,
+            ended,
+        });
     }
+}
 
-    pub(super) fn show(&self, status: Arc<Doc>) {
-        self.cx.shown.put(ShownPod { pod: self.pod.clone(), status, observed: self.observed.clone() });
+impl Published {
+    /// Whether the worker would say the same again.
+    fn is_of(&self, worker: &Worker, ending: bool, ended: bool) -> bool {
+        Arc::ptr_eq(&self.pod, &worker.pod)
+            && (self.ending, self.ended) == (ending, ended)
+            && *self.observed == worker.observed
+            && self.probes == worker.probes
+            && self.reasons == worker.reasons
+            && self.messages == worker.messages
+            && self.starting == worker.starting
+            && self.failure == worker.failure
     }
 }
 

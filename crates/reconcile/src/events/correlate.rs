@@ -2,7 +2,8 @@
 //! has had so many. Follows client-go `tools/record/events_cache.go`. Pure.
 
 use meta::Time;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How many objects, reasons and events are remembered.
 const REMEMBERED: usize = 256;
@@ -39,14 +40,19 @@ pub(super) enum Verdict {
     },
 }
 
+/// Stands for texts, which would take more memory than all else here: thousands of nodes in one process each remember
+/// hundreds. Of so few hardly ever two share one.
+type Hash64 = u64;
+
 struct Similar {
-    like: Said,
-    messages: HashSet<String>,
+    like: Hash64,
+    /// At most [`SIMILAR`].
+    messages: Vec<Hash64>,
     last: Time,
 }
 
 struct Told {
-    key: Said,
+    key: Hash64,
     namespace: String,
     name: String,
     count: u64,
@@ -92,17 +98,18 @@ impl Correlator {
     }
 
     fn is_one_of_many(&mut self, said: &Said, now: Time) -> bool {
-        let like = Said { message: String::new(), ..said.clone() };
+        let like = hash((&said.uid, &said.field_path, &said.reason));
         let known = self.similar.iter().position(|similar| similar.like == like).and_then(|index| self.similar.remove(index));
         let mut similar = match known {
             Some(similar) if now.seconds_since(similar.last) <= SIMILAR_WITHIN_SECONDS => similar,
-            _ => Similar { like, messages: HashSet::new(), last: now },
+            _ => Similar { like, messages: Vec::new(), last: now },
         };
         similar.last = now;
         let few = similar.messages.len() < SIMILAR;
-        let known = similar.messages.contains(&said.message);
-        if few {
-            similar.messages.insert(said.message.clone());
+        let message = hash(&said.message);
+        let known = similar.messages.contains(&message);
+        if few && !known {
+            similar.messages.push(message);
         }
         let many = !known && similar.messages.len() >= SIMILAR;
         self.similar.push_back(similar);
@@ -128,10 +135,16 @@ impl Correlator {
     }
 }
 
+fn hash(texts: impl Hash) -> Hash64 {
+    let mut hasher = DefaultHasher::new();
+    texts.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// By what events are the same. Of those that are told together it is not the message.
-fn key(said: &Said) -> Said {
-    let message = if said.message.starts_with(COMBINED) { COMBINED.to_owned() } else { said.message.clone() };
-    Said { message, ..said.clone() }
+fn key(said: &Said) -> Hash64 {
+    let message = if said.message.starts_with(COMBINED) { COMBINED } else { &said.message };
+    hash((&said.uid, &said.field_path, &said.reason, message))
 }
 
 impl Budget {

@@ -12,8 +12,8 @@ mod update;
 mod volumes;
 
 use super::row::Row;
-use crate::Hooks;
 use crate::doc::{View, ensure, is_empty, set, with};
+use crate::{Hooks, Indexed};
 use meta::{Doc, FieldErrors};
 use serde_json::json;
 
@@ -35,6 +35,7 @@ pub const ROW: Row = Row::new("v1", "Pod")
         "status.podIPs",
         "status.nominatedNodeName",
     ])
+    .indexed(&[Indexed::Field("spec.nodeName")])
     .hooks(Hooks {
         default: defaults::default_pod,
         prepare_create,
